@@ -1,0 +1,172 @@
+// A model as Transformers builds it: a tree of modules with parameters, and the forward pass as a program over them.
+// Modules that are alike in every respect share one ModuleType, so 80 equal layers are described once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/shape.h"
+
+namespace tpsim {
+
+enum class ModuleKind {
+  block,  // has children and a program
+  linear,
+  conv1d,  // GPT-2's: weight [in, out]
+  embedding,
+  rms_norm,
+  layer_norm,
+  activation,
+  dropout,
+  identity,
+  rotary,  // returns (cos, sin)
+};
+
+// Operations of a program; docs/architecture.md says what each does. Attribute use is given as ints/number/text.
+// An instruction has one output per name assigned: with several, the value is a tuple and is taken apart; with one, a tuple
+// stays a tuple in that slot.
+enum class Op {
+  call,              // child; positional inputs first, keyword inputs from `keyword_begin`
+  for_each,          // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0]
+  parameter,         // text: own tensor
+  constant_none,
+  make_tuple,        // inputs -> one tuple value
+  unpack,            // tuple -> outputs
+  view_heads,        // ints: d
+  merge_heads,
+  flatten_tokens,
+  unflatten_tokens,  // inputs: x, like
+  transpose,         // ints: a, b
+  reshape,           // ints: extents (0 copies, -1 inferred)
+  unsqueeze,         // ints: dim
+  squeeze,           // ints: dim
+  expand,            // inputs: x, like
+  slice,             // ints: dim, begin, end (kOpenEnd = open)
+  split,             // ints: dim, sizes...; as many outputs
+  chunk,             // ints: dim, count; as many outputs
+  concat,            // ints: dim
+  add,
+  sub,
+  mul,
+  div,
+  add_number,        // number
+  scale,             // number
+  act,               // text: name of the function; "sigmoid"; "softcap" with its number
+  softmax,
+  norm_free,
+  cast,
+  linear,            // inputs: x, weight[, bias]
+  causal_mask,
+  positions,
+  rope,              // inputs: q, k, cos, sin -> q, k
+  rope_one,          // inputs: x, cos, sin
+  attention,         // inputs: q, k, v, mask[, sinks]; ints: groups, window (0 = none), latent cache width (0 = none);
+                     // number: scale (0 = 1/sqrt(d)), softcap
+  topk_route,        // ints: k -> weights, indices
+  experts,           // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed; text: function
+  each_expert,       // child is a list; inputs: x, indices, weights
+};
+
+inline constexpr std::int64_t kOpenEnd = INT64_MAX;
+
+struct Instruction {
+  Op op = Op::call;
+  int child = -1;
+  std::vector<int> inputs;   // slots; -1 for an absent optional input
+  std::vector<int> outputs;  // slots
+  int keyword_begin = -1;    // call: index in `inputs` of the first keyword argument; -1 = all positional
+  std::vector<std::string> keywords;  // their names
+  std::vector<std::int64_t> ints;
+  double number = 0;
+  double softcap = 0;  // attention: 0 = none
+  std::string text;
+  bool operator==(const Instruction&) const = default;
+};
+
+struct Program {
+  std::vector<std::string> inputs;  // names; slots 0 .. n-1
+  int slots = 0;
+  std::vector<Instruction> code;
+  std::vector<int> results;         // slots of the return statement; more than one = a tuple
+  bool operator==(const Program&) const = default;
+};
+
+struct ParameterSpec {
+  std::string name;  // "weight", "bias", "gate_up_proj"
+  Shape shape;
+  bool operator==(const ParameterSpec&) const = default;
+};
+
+struct Child {
+  std::string name;
+  bool is_list = false;
+  std::vector<int> types;  // index into Model::types; one entry, or one per list element
+  bool operator==(const Child&) const = default;
+};
+
+struct ModuleType {
+  ModuleKind kind = ModuleKind::block;
+  std::string class_name;  // "LlamaRMSNorm", "Linear"
+  std::vector<ParameterSpec> parameters;
+  std::vector<Child> children;
+  Program program;  // blocks only
+  // Attributes that strategies look at; absent = the Python object has no such attribute.
+  std::optional<std::int64_t> in_features, out_features, num_experts;
+  std::string text;         // activation name
+  std::int64_t extent = 0;  // rotary: columns of cos and sin
+  bool operator==(const ModuleType&) const = default;
+};
+
+// Where a parameter's values come from on disk. `disk` holds one name per piece; `{e}` is expanded already.
+enum class CheckpointConversion { rename, stack, stack_concat, transpose };
+struct CheckpointRule {
+  std::string module;             // pattern over module parameter names, `*` = an index
+  std::vector<std::string> disk;  // patterns; `{e}` = expert index
+  CheckpointConversion how = CheckpointConversion::rename;
+};
+
+struct Model {
+  std::string model_type;
+  std::string class_name;   // "LlamaForCausalLM"
+  std::string base;         // "model"
+  std::string source;       // of the description
+  std::vector<ModuleType> types;
+  int root = 0;
+  bool tied = false;
+  // Parameters that do not exist under their own name: first shares the storage of second.
+  std::vector<std::pair<std::string, std::string>> ties;
+  std::vector<CheckpointRule> checkpoint;
+
+  // Headline numbers for reports; 0 = the type has no such field.
+  std::int64_t layers = 0, hidden_size = 0, query_heads = 0, kv_heads = 0, head_dim = 0, vocab_size = 0,
+               intermediate_size = 0, experts = 0, experts_per_token = 0, max_positions = 0, qk_rope_head_dim = 0;
+  std::string dtype;        // as the config says it, "" if it does not
+  std::vector<std::string> unknown_parts;  // what the description does not cover, in words
+
+  const ModuleType& type(int i) const { return types[static_cast<std::size_t>(i)]; }
+};
+
+// Every parameter once, in the order of named_parameters(), equal list elements folded: "model.layers.*.mlp.up_proj.weight"
+// with shape and number of occurrences. Tied names are left out.
+struct ParameterGroup {
+  std::string pattern;
+  Shape shape;
+  std::int64_t count = 1;
+  bool operator==(const ParameterGroup&) const = default;
+};
+std::vector<ParameterGroup> parameter_groups(const Model& model);
+
+struct NamedParameter {
+  std::string name;
+  Shape shape;
+};
+std::vector<NamedParameter> named_parameters(const Model& model);
+std::int64_t parameter_count(const Model& model);
+
+// Names on disk of one module parameter (concrete name), in order of the pieces.
+std::vector<std::string> checkpoint_names(const Model& model, std::string_view parameter);
+
+}  // namespace tpsim
