@@ -30,8 +30,9 @@ enum class ModuleKind {
 // stays a tuple in that slot.
 enum class Op {
   call,              // child; positional inputs first, keyword inputs from `keyword_begin`
-  for_each,          // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0]
-  parameter,         // text: own tensor
+  for_each,          // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0];
+                     // ints: 1 where the element returns a tuple of one
+  parameter,         // text: own tensor (parameter or buffer)
   constant_none,
   make_tuple,        // inputs -> one tuple value
   unpack,            // tuple -> outputs
@@ -56,17 +57,20 @@ enum class Op {
   scale,             // number
   act,               // text: name of the function; "sigmoid"; "softcap" with its number
   softmax,
+  normalize,         // x / sum over the last dim
   norm_free,
   cast,
   linear,            // inputs: x, weight[, bias]
   causal_mask,
   positions,
-  rope,              // inputs: q, k, cos, sin -> q, k
-  rope_one,          // inputs: x, cos, sin
+  rope,              // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves)
+  rope_one,          // inputs: x, cos, sin; ints: interleaved
   attention,         // inputs: q, k, v, mask[, sinks]; ints: groups, window (0 = none), latent cache width (0 = none);
                      // number: scale (0 = 1/sqrt(d)), softcap
-  topk_route,        // ints: k -> weights, indices
-  experts,           // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed; text: function
+  topk_route,        // inputs: scores[, choice]; ints: k, groups, keep_groups -> weights, indices
+  scatter_topk,      // inputs: weights, indices, like -> [T, E], zero except at the indices
+  experts,           // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed, interleaved;
+                     // text: activation function, or child: the activation module
   each_expert,       // child is a list; inputs: x, indices, weights
 };
 
@@ -111,12 +115,16 @@ struct ModuleType {
   ModuleKind kind = ModuleKind::block;
   std::string class_name;  // "LlamaRMSNorm", "Linear"
   std::vector<ParameterSpec> parameters;
+  std::vector<ParameterSpec> buffers;  // persistent ones: on disk, read by the program like parameters, never sharded
   std::vector<Child> children;
   Program program;  // blocks only
   // Attributes that strategies look at; absent = the Python object has no such attribute.
   std::optional<std::int64_t> in_features, out_features, num_experts;
   std::string text;         // activation name
   std::int64_t extent = 0;  // rotary: columns of cos and sin
+  double eps = 0;           // norms
+  double offset = 0;        // norms: multiply by weight + offset
+  double scale = 1;         // embedding: factor on its output
   bool operator==(const ModuleType&) const = default;
 };
 
