@@ -21,7 +21,7 @@ function(tpsim_embed out)
     math(EXPR i "${i} + 1")
   endforeach()
 
-  set(source ${CMAKE_CURRENT_BINARY_DIR}/embedded_data.s)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/embedded_data.S)
   file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[
   .section .rodata
   .balign 8
