@@ -9,8 +9,8 @@
 
 namespace tpsim {
 
-// `path` as in the source tree: "plans/llama/architecture.json", "sim/hardware/h100-sxm.json". The text lives as long as the
-// process. None where no such file exists.
+// `path` as in the source tree: "plans/llama/architecture.json", "sim/hardware/h100-sxm.json". The text lives as long
+// as the process. None where no such file exists.
 std::optional<std::string_view> find_data(std::string_view path);
 // Where that text comes from: the file's path for TPSIM_DATA, "built-in:PATH" otherwise.
 std::string data_origin(std::string_view path);

@@ -58,7 +58,7 @@ private:
   }
 
   void read_file(const std::string& name, const fs::path& path) {
-    if (result_.files.count(name) > 0) return;
+    if (result_.files.contains(name)) return;
     std::error_code error;
     const std::uintmax_t size = fs::file_size(path, error);
     if (error) return problem(path, error.message());

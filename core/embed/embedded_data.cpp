@@ -5,7 +5,7 @@
 namespace {
 
 struct IndexEntry {
-  std::uint32_t begin;      // of the path, in tpsim_embedded_data; the text follows it
+  std::uint32_t begin;  // of the path, in tpsim_embedded_data; the text follows it
   std::uint32_t path_size;
   std::uint32_t text_size;
 };

@@ -68,11 +68,12 @@ check_case() {
 }
 
 : >"$scratch/empty"; echo 0 >"$scratch/zero"
-failed=0 jobs=$(nproc)
+failed=0 workers=$(nproc)
 for name in "${names[@]}"; do
   [ -e "$here/cases/$name/cmd" ] || { echo "FAILED $name: no cases/$name/cmd"; exit 1; }
-  while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
-  run_case "$name" &
+done
+for ((worker = 0; worker < workers; worker++)); do
+  for ((i = worker; i < ${#names[@]}; i += workers)); do run_case "${names[i]}"; done &
 done
 wait
 for name in "${names[@]}"; do

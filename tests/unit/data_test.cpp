@@ -111,8 +111,8 @@ TEST_CASE("data folders: what cannot be used is named", "[data]") {
         std::vector<std::string>{"TPSIM_DATA: " + (scratch / "file").string() + ": not a folder"});
   const auto huge = tpsim::read_data_folders((scratch / "huge").string());
   CHECK(huge.files.empty());
-  CHECK(huge.problems == std::vector<std::string>{"TPSIM_DATA: " + (scratch / "huge/plans/x.json").string() +
-                                                  ": over 64 MiB"});
+  CHECK(huge.problems ==
+        std::vector<std::string>{"TPSIM_DATA: " + (scratch / "huge/plans/x.json").string() + ": over 64 MiB"});
 }
 
 TEST_CASE("data folders: links that lead in circles end", "[data]") {
