@@ -9,6 +9,7 @@
 
 #include "core/json_fault.h"
 #include "core/source_text.h"
+#include "core/utf8.h"
 
 namespace tpsim {
 

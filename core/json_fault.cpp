@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/source_text.h"
+#include "core/utf8.h"
 
 namespace tpsim {
 
