@@ -1,0 +1,206 @@
+#include "cli/arguments.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/help.h"
+#include "cli/text.h"
+#include "core/suggest.h"
+
+namespace tpsim::cli {
+namespace {
+
+// "-8" and "-0.5" are values; "-" is standard input; everything else with a dash in front is a flag.
+bool looks_like_flag(std::string_view text) {
+  return text.size() > 1 && text.front() == '-' && !(text[1] >= '0' && text[1] <= '9');
+}
+
+std::string flag_text(const Flag& flag) { return "--" + std::string(flag.name); }
+
+class Parser {
+public:
+  explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+
+  Result<Invocation> run() {
+    while (next_ < arguments_.size()) take(arguments_[next_++]);
+    resolve_command();
+    if (!error_) check();
+    if (error_) return with_usage(*error_);
+    return std::move(invocation_);
+  }
+
+private:
+  void fail(Error error) {
+    if (!error_) error_ = std::move(error);
+  }
+
+  void take(std::string_view argument) {
+    if (flags_ended_ || !looks_like_flag(argument)) {
+      words_.emplace_back(argument);
+    } else if (argument == "--") {
+      flags_ended_ = true;
+    } else if (argument.starts_with("--")) {
+      take_long(argument.substr(2));
+    } else {
+      take_short(argument.substr(1));
+    }
+  }
+
+  void take_long(std::string_view text) {
+    const auto equals = text.find('=');
+    const Flag* const flag = find_flag(text.substr(0, equals));
+    if (flag == nullptr) return fail(unknown_flag("--" + std::string(text.substr(0, equals))));
+    if (equals == std::string_view::npos) return apply_next(*flag);
+    if (flag->value.empty()) return fail(usage_error(flag_text(*flag) + " takes no value"));
+    apply(*flag, text.substr(equals + 1));
+  }
+
+  // "-q", "-vv", "-b8", "-b 8"
+  void take_short(std::string_view text) {
+    while (!text.empty()) {
+      const Flag* const flag = find_flag(text.front());
+      if (flag == nullptr) return fail(unknown_flag("-" + std::string(text.substr(0, 1))));
+      text.remove_prefix(1);
+      if (flag->short_name == 'h') invocation_.options.short_help = true;
+      if (flag->value.empty()) {
+        apply(*flag, {});
+        continue;
+      }
+      if (text.empty()) return apply_next(*flag);
+      return apply(*flag, text.starts_with('=') ? text.substr(1) : text);
+    }
+  }
+
+  void apply_next(const Flag& flag) {
+    if (flag.value.empty()) return apply(flag, {});
+    if (next_ >= arguments_.size() || looks_like_flag(arguments_[next_])) {
+      return fail(usage_error(flag_text(flag) + " needs a value: " + flag_text(flag) + " " + std::string(flag.value)));
+    }
+    apply(flag, arguments_[next_++]);
+  }
+
+  void apply(const Flag& flag, std::string_view value) {
+    seen_.push_back(&flag);
+    const auto applied = flag.apply(invocation_.options, value);
+    if (applied) return;
+    Error error = applied.error();
+    error.message = flag_text(flag) + ": " + error.message;
+    fail(std::move(error));
+  }
+
+  Error unknown_flag(const std::string& given) const {
+    std::vector<std::string> names;
+    for (const Flag& flag : all_flags()) names.push_back(flag_text(flag));
+    Error error = usage_error("unknown flag \"" + given + "\"");
+    const auto near = nearest(given, names);
+    if (!near.empty()) error.details.push_back("nearest: " + joined(near, ", "));
+    return error;
+  }
+
+  void resolve_command() {
+    Options& options = invocation_.options;
+    if (words_.empty()) {
+      if (!options.long_help && !options.version) fail(no_command());
+      return;
+    }
+    std::size_t used = 1;
+    invocation_.command = find_command(words_[0]);
+    if (invocation_.command == nullptr && !actions_of(words_[0]).empty()) {
+      if (words_.size() < 2 && options.long_help) return show_group();
+      invocation_.command = words_.size() < 2 ? nullptr : find_command(words_[0] + " " + words_[1]);
+      used = 2;
+    }
+    if (invocation_.command == nullptr) return fail(unknown_command());
+    options.operands.assign(words_.begin() + static_cast<std::ptrdiff_t>(used), words_.end());
+  }
+
+  // `tpsim plan --help`: the help of its first action names the others.
+  void show_group() { invocation_.command = find_command(words_[0] + " " + actions_of(words_[0]).front()); }
+
+  Error no_command() const {
+    Error error = usage_error("no command given");
+    error.fixes = {"tpsim help"};
+    return error;
+  }
+
+  Error unknown_command() const {
+    const auto actions = actions_of(words_[0]);
+    if (!actions.empty()) {
+      Error error = usage_error(words_.size() < 2 ? words_[0] + " needs an action"
+                                                  : "unknown action \"" + words_[1] + "\" of " + words_[0]);
+      error.details.push_back("actions: " + joined(actions, ", "));
+      return error;
+    }
+    std::vector<std::string> names;
+    for (const Command& command : all_commands()) {
+      const std::string name(command.name.substr(0, command.name.find(' ')));
+      if (names.empty() || names.back() != name) names.push_back(name);
+    }
+    Error error = usage_error("unknown command \"" + words_[0] + "\"");
+    const auto near = nearest(words_[0], names);
+    if (!near.empty()) error.details.push_back("nearest: " + joined(near, ", "));
+    error.fixes = {"tpsim help"};
+    return error;
+  }
+
+  void check() {
+    if (invocation_.command == nullptr || invocation_.options.long_help || invocation_.options.version) return;
+    const Command& command = *invocation_.command;
+    for (const Flag* flag : seen_)
+      if ((flag->sets & (command.flags | kEverywhere)) == 0) return fail(foreign_flag(*flag));
+    for (const auto name : command.required)
+      if (std::none_of(seen_.begin(), seen_.end(), [&](const Flag* f) { return f->name == name; })) {
+        return fail(usage_error(std::string(command.name) + " needs --" + std::string(name)));
+      }
+    check_operands(command);
+  }
+
+  void check_operands(const Command& command) {
+    const auto& operands = invocation_.options.operands;
+    if (operands.size() < command.min_operands) {
+      return fail(usage_error(std::string(command.name) + " needs " + std::string(command.operands)));
+    }
+    if (operands.size() > command.max_operands) {
+      fail(usage_error("unexpected \"" + operands[command.max_operands] + "\" after " + std::string(command.name)));
+    }
+  }
+
+  Error foreign_flag(const Flag& flag) const {
+    std::vector<std::string> owners;
+    for (const Command& command : all_commands())
+      if ((command.flags & flag.sets) != 0) owners.emplace_back(command.name);
+    Error error = usage_error(std::string(invocation_.command->name) + " has no flag " + flag_text(flag));
+    error.details.push_back("commands that have it: " + joined(owners, ", "));
+    return error;
+  }
+
+  Error with_usage(Error error) const {
+    error.details.push_back(invocation_.command ? usage_line(*invocation_.command) : general_usage_line());
+    return error;
+  }
+
+  const std::vector<std::string>& arguments_;
+  std::size_t next_ = 0;
+  bool flags_ended_ = false;
+  std::vector<std::string> words_;
+  std::vector<const Flag*> seen_;
+  std::optional<Error> error_;
+  Invocation invocation_;
+};
+
+}  // namespace
+
+Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) { return Parser(arguments).run(); }
+
+bool asks_for_json(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    if (arguments[i] == "--json" || arguments[i] == "--format=json") return true;
+    if (arguments[i] == "--format" && i + 1 < arguments.size() && arguments[i + 1] == "json") return true;
+  }
+  return false;
+}
+
+}  // namespace tpsim::cli

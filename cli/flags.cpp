@@ -1,0 +1,261 @@
+#include "cli/flags.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/values.h"
+#include "core/analyze.h"
+
+namespace tpsim::cli {
+namespace {
+
+using Text = std::string_view;
+
+template <class Enum, std::size_t N>
+Result<void> apply_choice(Enum& target, Text value, const std::array<std::pair<Text, Enum>, N>& choices) {
+  std::string names;
+  for (const auto& [name, choice] : choices) {
+    if (name == value) {
+      target = choice;
+      return {};
+    }
+    names += names.empty() ? "" : ", ";
+    names += name;
+  }
+  return usage_error("\"" + std::string(value) + "\" is not one of " + names);
+}
+
+template <auto Member>
+Result<void> set_true(Options& options, Text) {
+  options.*Member = true;
+  return {};
+}
+
+template <auto Member>
+Result<void> set_text(Options& options, Text value) {
+  if (value.empty()) return usage_error("the value is empty");
+  options.*Member = std::string(value);
+  return {};
+}
+
+template <auto Member, std::int64_t Low, std::int64_t High>
+Result<void> set_number(Options& options, Text value) {
+  const auto n = parse_number(value, Low, High);
+  if (!n) return n.error();
+  if constexpr (std::is_same_v<std::decay_t<decltype(options.*Member)>, std::optional<std::int64_t>>) {
+    options.*Member = *n;
+  } else {
+    options.*Member = static_cast<int>(*n);
+  }
+  return {};
+}
+
+template <auto Member>
+Result<void> set_dtype(Options& options, Text value) {
+  options.*Member = parse_dtype(value);
+  if (options.*Member && *(options.*Member) != DType::int64) return {};
+  return usage_error("\"" + std::string(value) + "\" is not one of fp32, fp16, bf16, fp8, int8, int4, mxfp4");
+}
+
+Result<void> set_dialect(Options& options, Text value) {
+  const auto dialect = parse_dialect(value);
+  if (!dialect) return dialect.error();
+  options.dialect = *dialect;
+  return {};
+}
+
+Result<void> set_tp(Options& options, Text value) {
+  const auto choice = parse_tp(value);
+  if (!choice) return choice.error();
+  options.tp = *choice;
+  return {};
+}
+
+Result<void> add_setting(Options& options, Text value) {
+  if (value.find('=') == Text::npos || value.starts_with('=')) {
+    return usage_error("\"" + std::string(value) + "\" is not of the form field=value");
+  }
+  options.set.emplace_back(value);
+  return {};
+}
+
+Result<void> set_phase(Options& options, Text value) {
+  return apply_choice(options.phase, value,
+                      std::array<std::pair<Text, Phase>, 3>{
+                          {{"prefill", Phase::prefill}, {"decode", Phase::decode}, {"both", Phase::both}}});
+}
+
+Result<void> set_format(Options& options, Text value) {
+  Format format = Format::table;
+  const auto done = apply_choice(format, value,
+                                 std::array<std::pair<Text, Format>, 7>{{{"table", Format::table},
+                                                                         {"plain", Format::plain},
+                                                                         {"json", Format::json},
+                                                                         {"ndjson", Format::ndjson},
+                                                                         {"csv", Format::csv},
+                                                                         {"md", Format::markdown},
+                                                                         {"html", Format::html}}});
+  if (done) options.format = format;
+  return done;
+}
+
+Result<void> set_json(Options& options, Text) {
+  options.format = Format::json;
+  return {};
+}
+
+Result<void> set_units(Options& options, Text value) {
+  return apply_choice(
+      options.units, value,
+      std::array<std::pair<Text, Units>, 3>{{{"iec", Units::iec}, {"si", Units::si}, {"bytes", Units::bytes}}});
+}
+
+Result<void> set_color(Options& options, Text value) {
+  return apply_choice(options.color, value,
+                      std::array<std::pair<Text, ColorMode>, 3>{{{"auto", ColorMode::automatic},
+                                                                 {"always", ColorMode::always},
+                                                                 {"never", ColorMode::never}}});
+}
+
+Result<void> set_fields(Options& options, Text value) {
+  options.fields_given = true;
+  options.fields = split_list(value);
+  return {};
+}
+
+Result<void> set_detail(Options& options, Text value) {
+  for (const auto& part : split_list(value)) {
+    const bool all = part == "all";
+    if (!all && part != "shards" && part != "events" && part != "ops") {
+      return usage_error("\"" + part + "\" is not one of shards, events, ops, all");
+    }
+    options.details.shards |= all || part == "shards";
+    options.details.events |= all || part == "events";
+    options.details.ops |= all || part == "ops";
+  }
+  return {};
+}
+
+Result<void> raise_verbosity(Options& options, Text) {
+  ++options.verbosity;
+  return {};
+}
+
+constexpr std::int64_t kMaxTokens = 1LL << 30;
+constexpr std::int64_t kMaxBatch = 1LL << 20;
+constexpr auto kIn = FlagGroup::input;
+constexpr auto kWork = FlagGroup::workload;
+constexpr auto kAct = FlagGroup::action;
+constexpr auto kOut = FlagGroup::output;
+
+constexpr std::array kFlags = {
+    Flag{"model", 'm', "MODEL", kIn, kModelFlags,
+         "built-in id, config.json, model folder, *.safetensors, or - for standard input", set_text<&Options::model>},
+    Flag{"plan", 'p', "PLAN", kIn, kPlanFlags, "auto (default), none, FILE.json, FILE.py, or - for standard input",
+         set_text<&Options::plan>},
+    Flag{"set", 0, "FIELD=VALUE", kIn, kModelFlags, "override a field of the config; repeatable", add_setting},
+    Flag{"base-plan", 0, "", kIn, kPlanFlags,
+         "read the plan as a config class's base_model_tp_plan: keys relative to the base model",
+         set_true<&Options::base_plan>},
+    Flag{"dialect", 0, "VERSION", kIn, kDialectFlags,
+         "transformers-4.47 .. transformers-5.23, or latest (default: transformers-5.23)", set_dialect},
+    Flag{"strategy-file", 0, "FILE", kIn, kDialectFlags, "strategies of your own, described as JSON",
+         set_text<&Options::strategy_file>},
+    Flag{"tp", 0, "SIZES", kIn, kSizeFlags, "tensor-parallel sizes: 4   1,2,4,8   1..16   valid", set_tp},
+    Flag{"ep", 0, "N", kIn, kSizeFlags, "expert-parallel ranks (default: 1)", set_number<&Options::ep, 1, kMaxRanks>},
+    Flag{"ep-plan", 0, "FILE", kIn, kPlanFlags, "expert-parallel plan in place of the shipped one",
+         set_text<&Options::ep_plan>},
+    Flag{"kv-replicate", 0, "", kIn, kPlanFlags, "repeat kv heads so that every rank has one (tpsim extension)",
+         set_true<&Options::kv_replicate>},
+    Flag{"hw", 0, "NAME", kIn, kHardwareFlags, "hardware of the catalogue or a JSON file (default: h100-sxm)",
+         set_text<&Options::hardware>},
+    Flag{"gpus", 0, "N", kIn, kHardwareFlags, "devices at hand (default: one node)",
+         set_number<&Options::gpus, 1, kMaxRanks>},
+    Flag{"nodes", 0, "N", kIn, kHardwareFlags, "nodes that they are spread over (default: as few as hold them)",
+         set_number<&Options::nodes, 1, kMaxRanks>},
+    Flag{"link", 0, "NAME|GBPS", kIn, kHardwareFlags,
+         "links inside a node: a name of the catalogue, or GB/s per direction", set_text<&Options::link>},
+    Flag{"max-header", 0, "BYTES", kIn, kModelFlags, "largest safetensors header to read (default: 100M)",
+         set_number<&Options::max_header, 8, std::int64_t{1} << 32>},
+
+    Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags, "prefill, decode or both (default)", set_phase},
+    Flag{"batch", 'b', "N", kWork, kWorkloadFlags, "sequences at a time (default: 8)",
+         set_number<&Options::batch, 1, kMaxBatch>},
+    Flag{"prompt", 0, "N", kWork, kWorkloadFlags, "prompt tokens of each sequence (default: 2048)",
+         set_number<&Options::prompt, 1, kMaxTokens>},
+    Flag{"ctx", 0, "N", kWork, kWorkloadFlags, "cached tokens of each sequence while decoding (default: 4096)",
+         set_number<&Options::context, 1, kMaxTokens>},
+    Flag{"gen", 0, "N", kWork, kWorkloadFlags, "tokens to generate: --ctx becomes prompt + N",
+         set_number<&Options::generate, 1, kMaxTokens>},
+    Flag{"dtype", 0, "TYPE", kWork, kDtypeFlags, "of the weights (default: the config's, else bf16)",
+         set_dtype<&Options::dtype>},
+    Flag{"kv-dtype", 0, "TYPE", kWork, kWorkloadFlags, "of the KV cache (default: that of the activations)",
+         set_dtype<&Options::kv_dtype>},
+
+    Flag{"detail", 0, "PARTS", kAct, kReportFlags, "large parts of the JSON document: shards,events,ops or all",
+         set_detail},
+    Flag{"require-fit", 0, "", kAct, kReportFlags, "exit 1 unless every size is right and fits",
+         set_true<&Options::require_fit>},
+    Flag{"fix", 0, "", kAct, kCheckFlags, "apply the proposed edits and write the plan (with -o, else to standard output)",
+         set_true<&Options::fix>},
+    Flag{"strict", 0, "", kAct, kCheckFlags, "exit 1 on warnings, too", set_true<&Options::strict>},
+    Flag{"shape", 0, "SHAPE", kAct, kRedistributeFlags, "global shape of the tensor: 8192x28672",
+         set_text<&Options::shape>},
+    Flag{"mesh", 0, "MESH", kAct, kRedistributeFlags, "devices per mesh dimension: 4, 2x4", set_text<&Options::mesh>},
+    Flag{"from", 0, "PLACEMENTS", kAct, kRedistributeFlags, "one placement per mesh dimension: 'Shard(0),Replicate'",
+         set_text<&Options::from>},
+    Flag{"to", 0, "TARGET", kAct, kRedistributeFlags | kConvertFlags,
+         "redistribute: placements wanted; plan convert: dialect wanted", set_text<&Options::to>},
+    Flag{"python", 0, "", kAct, kPlanOutputFlags, "write the plan as a Python dictionary",
+         set_true<&Options::python>},
+
+    Flag{"format", 0, "FORMAT", kOut, kEverywhere, "table (default), plain, json, ndjson, csv, md or html", set_format},
+    Flag{"json", 0, "", kOut, kEverywhere, "the same as --format json", set_json},
+    Flag{"output", 'o', "FILE", kOut, kEverywhere, "write to FILE, whole or not at all; its extension sets the format",
+         set_text<&Options::output>},
+    Flag{"fields", 0, "A,B", kOut, kTableFlags, "only these fields; an empty list shows the names", set_fields},
+    Flag{"sort", 0, "FIELD", kOut, kTableFlags, "order of the rows; -FIELD for descending", set_text<&Options::sort>},
+    Flag{"no-header", 0, "", kOut, kTableFlags, "no header lines", set_true<&Options::no_header>},
+    Flag{"units", 0, "UNITS", kOut, kTableFlags, "of bytes: iec (default: KiB, GiB), si (kB, GB) or bytes", set_units},
+    Flag{"width", 0, "N", kOut, kEverywhere, "columns to use (default: the terminal's, else 100)",
+         set_number<&Options::width, 20, 1000>},
+    Flag{"color", 0, "WHEN", kOut, kEverywhere, "auto (default), always or never", set_color},
+    Flag{"ascii", 0, "", kOut, kEverywhere, "no characters beyond ASCII", set_true<&Options::ascii>},
+    Flag{"quiet", 'q', "", kOut, kEverywhere, "only data and errors", set_true<&Options::quiet>},
+    Flag{"verbose", 'v', "", kOut, kEverywhere, "say what was loaded and matched; -vv: formulas with numbers",
+         raise_verbosity},
+    Flag{"exit-zero", 0, "", kOut, kEverywhere, "exit 0 where the answer is \"no\"", set_true<&Options::exit_zero>},
+    Flag{"help", 'h', "", kOut, kEverywhere, "-h: short help; --help: with examples", set_true<&Options::long_help>},
+    Flag{"version", 0, "", kOut, kEverywhere, "print the version", set_true<&Options::version>},
+};
+
+}  // namespace
+
+std::span<const Flag> all_flags() { return kFlags; }
+
+const Flag* find_flag(std::string_view name) {
+  const auto* const it = std::find_if(kFlags.begin(), kFlags.end(), [&](const Flag& f) { return f.name == name; });
+  return it == kFlags.end() ? nullptr : it;
+}
+
+const Flag* find_flag(char short_name) {
+  const auto* const it = std::find_if(kFlags.begin(), kFlags.end(),
+                                      [&](const Flag& f) { return f.short_name != 0 && f.short_name == short_name; });
+  return it == kFlags.end() ? nullptr : it;
+}
+
+const char* to_string(FlagGroup group) {
+  switch (group) {
+    case FlagGroup::input: return "Input";
+    case FlagGroup::workload: return "Workload";
+    case FlagGroup::action: return "Of this command";
+    case FlagGroup::output: return "Output";
+  }
+  return "";
+}
+
+}  // namespace tpsim::cli

@@ -1,0 +1,125 @@
+#include "cli/inputs.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/architecture.h"
+#include "core/text_file.h"
+
+namespace tpsim::cli {
+namespace {
+
+constexpr std::size_t kMaxTextBytes = 256u << 20;
+
+Error bad_link(const std::string& text) {
+  Error error = usage_error("--link: no link \"" + text + "\"");
+  error.details.push_back("links of the catalogue: tpsim hardware list");
+  error.fixes = {"--link 450   (GB/s per GPU and direction)"};
+  return error;
+}
+
+// "450", "450GBps", "450 GB/s"
+std::optional<BytesPerSecond> parse_gigabytes(const std::string& text) {
+  double value = 0;
+  const auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
+  const bool known = unit.empty() || unit == "GBps" || unit == "GB/s" || unit == " GB/s";
+  if (status != std::errc() || !known || !(value > 0) || value > 1e6) return std::nullopt;
+  return BytesPerSecond{value * 1e9};
+}
+
+Result<Link> find_link(const std::string& text, const Link& current) {
+  if (const auto rate = parse_gigabytes(text)) return Link{text + " (--link)", *rate, current.latency};
+  for (const auto& name : hardware_names()) {
+    const auto hardware = load_hardware(name);
+    if (!hardware) return hardware.error();
+    if (hardware->link.name == text) return hardware->link;
+    if (hardware->network.name == text) return hardware->network;
+  }
+  return bad_link(text);
+}
+
+PlanKind plan_kind(const std::optional<std::string>& plan) {
+  if (!plan || *plan == "auto") return PlanKind::automatic;
+  return *plan == "none" ? PlanKind::none : PlanKind::manual;
+}
+
+Result<Plan> read_plan_file(const std::string& path, std::string* text) {
+  auto read = read_input(path);
+  if (!read) return read.error();
+  auto plan = read_plan(*read, path == "-" ? "standard input" : path);
+  if (text != nullptr) *text = std::move(*read);
+  return plan;
+}
+
+}  // namespace
+
+Result<std::string> read_input(const std::string& path) {
+  return path == "-" ? read_standard_input(kMaxTextBytes) : read_text_file(path, kMaxTextBytes);
+}
+
+Result<StrategySet> load_strategies(const Options& options) {
+  if (!options.strategy_file) return StrategySet{};
+  const auto text = read_input(*options.strategy_file);
+  if (!text) return text.error();
+  return read_strategies(*text, *options.strategy_file);
+}
+
+Result<Hardware> load_hardware_input(const Options& options) {
+  auto hardware = load_hardware(options.hardware.value_or(kDefaultHardware));
+  if (!hardware) return hardware;
+  if (options.link) {
+    const auto link = find_link(*options.link, hardware->link);
+    if (!link) return link.error();
+    hardware->link = *link;
+  }
+  if (options.nodes) {
+    const int gpus = options.gpus.value_or(*options.nodes * hardware->devices_per_node);
+    if (gpus % *options.nodes != 0) {
+      return usage_error("--gpus " + std::to_string(gpus) + " cannot be spread evenly over --nodes " +
+                         std::to_string(*options.nodes));
+    }
+    hardware->devices_per_node = gpus / *options.nodes;
+  }
+  return hardware;
+}
+
+Result<ModelInput> load_model(const Options& options) {
+  ModelSourceOptions how;
+  how.set = options.set;
+  if (options.max_header) how.limits.header_bytes = *options.max_header;
+  auto source = open_model(*options.model, how);
+  if (!source) return source.error();
+  if (!source->config) {
+    Error error = input_error("a checkpoint alone does not say how its layers are connected", *options.model);
+    error.fixes = {"put its config.json beside it, or -m path/to/config.json"};
+    return error;
+  }
+  const auto architecture = load_architecture(source->config->model_type, options.dialect);
+  if (!architecture) return architecture.error();
+  auto model = build_model(*architecture, *source->config);
+  if (!model) return model.error();
+  return ModelInput{std::move(*source), std::move(*model)};
+}
+
+Result<PlanInput> load_plan(const Options& options) {
+  PlanInput input;
+  input.choice.kind = plan_kind(options.plan);
+  input.choice.base_plan = options.base_plan;
+  if (input.choice.kind == PlanKind::manual) {
+    auto plan = read_plan_file(*options.plan, &input.text);
+    if (!plan) return plan.error();
+    input.choice.plan = std::move(*plan);
+    input.file = *options.plan;
+  } else if (options.base_plan) {
+    return usage_error("--base-plan needs a plan file: -p FILE");
+  }
+  if (options.ep_plan) {
+    auto plan = read_plan_file(*options.ep_plan, nullptr);
+    if (!plan) return plan.error();
+    input.choice.expert_plan = std::move(*plan);
+  }
+  return input;
+}
+
+}  // namespace tpsim::cli

@@ -1,0 +1,39 @@
+// The inputs that flags name, loaded: strategies, hardware, model, plan.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/options.h"
+#include "core/analyze.h"
+#include "core/model.h"
+#include "core/model_source.h"
+#include "core/result.h"
+#include "core/strategy.h"
+#include "sim/hardware.h"
+
+namespace tpsim::cli {
+
+// Text of a file, or of standard input for "-".
+Result<std::string> read_input(const std::string& path);
+
+Result<StrategySet> load_strategies(const Options& options);
+
+// --hw (h100-sxm without it) with --gpus, --nodes and --link applied.
+inline constexpr char kDefaultHardware[] = "h100-sxm";
+Result<Hardware> load_hardware_input(const Options& options);
+
+struct ModelInput {
+  ModelSource source;
+  Model model;
+};
+Result<ModelInput> load_model(const Options& options);
+
+struct PlanInput {
+  PlanChoice choice;
+  std::string text;  // of a plan file, for excerpts
+  std::string file;  // as given, "" for auto and none
+};
+Result<PlanInput> load_plan(const Options& options);
+
+}  // namespace tpsim::cli

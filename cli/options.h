@@ -1,0 +1,76 @@
+// What the command line asked for, typed and range-checked. Filled by the flag table (cli/flags.cpp), read by the commands.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/dialect.h"
+#include "core/dtype.h"
+
+namespace tpsim::cli {
+
+enum class Format { table, plain, json, ndjson, csv, markdown, html };
+enum class Units { iec, si, bytes };
+enum class ColorMode { automatic, always, never };
+enum class Phase { prefill, decode, both };
+
+// `--tp`: sizes in ascending order without duplicates, or "valid": those at which the plan is right.
+struct TpChoice {
+  bool valid = false;
+  std::vector<int> sizes;
+};
+
+struct Details {
+  bool shards = false, events = false, ops = false;
+};
+
+struct Options {
+  // Input
+  std::optional<std::string> model;
+  std::optional<std::string> plan;
+  std::vector<std::string> set;
+  bool base_plan = false;
+  Dialect dialect = kNewestDialect;
+  int ep = 1;
+  std::optional<std::string> ep_plan;
+  bool kv_replicate = false;
+  std::optional<std::string> strategy_file;
+  std::optional<std::string> hardware;
+  std::optional<int> gpus;
+  std::optional<int> nodes;
+  std::optional<TpChoice> tp;
+  std::optional<std::string> link;
+  std::optional<std::int64_t> max_header;
+
+  // Workload
+  Phase phase = Phase::both;
+  std::optional<std::int64_t> batch, prompt, context, generate;
+  std::optional<DType> dtype, kv_dtype;
+
+  // Of single commands
+  bool fix = false, strict = false, require_fit = false, python = false;
+  std::optional<std::string> from, to, shape, mesh;
+
+  // Output
+  std::optional<Format> format;
+  Details details;
+  bool fields_given = false;
+  std::vector<std::string> fields;
+  std::optional<std::string> output;
+  Units units = Units::iec;
+  std::optional<std::string> sort;
+  bool no_header = false;
+  std::optional<int> width;
+  ColorMode color = ColorMode::automatic;
+  bool ascii = false, quiet = false, exit_zero = false;
+  int verbosity = 0;
+
+  // Help
+  bool short_help = false, long_help = false, version = false;
+
+  std::vector<std::string> operands;  // after the command's name
+};
+
+}  // namespace tpsim::cli
