@@ -122,8 +122,11 @@ const char* other_purpose(const ValueObject& root) {
 Error no_model_type(const ValueObject& root, const std::string& file) {
   Error error = input_error(base_name(file) + " has no \"model_type\", and no \"architectures\" that implies one",
                             file + " (" + std::to_string(root.size()) + " fields read)");
-  if (const char* purpose = other_purpose(root)) error.details.emplace_back(purpose);
-  error.fixes.emplace_back("--set model_type=llama      (types: tpsim models list)");
+  if (const char* purpose = other_purpose(root)) {
+    error.details.emplace_back(purpose);
+  } else {
+    error.fixes.emplace_back("--set model_type=llama      (types: tpsim models list)");
+  }
   return error;
 }
 
@@ -134,9 +137,10 @@ Result<std::string> text_model_type(const ValueObject& fields, const Config& con
   if (!nested && !type->empty()) return flat_text_type(*type);
   if (!type->empty()) return type;
   const auto own = read_architectures(fields, config.file);
-  if (own && !own->empty()) return model_type_of_class(own->front());
+  const std::string class_name = own && !own->empty() ? own->front() : "";
+  if (const std::string described = described_type_of_class(class_name); !described.empty()) return described;
   if (nested && !config.outer_model_type.empty()) return nested_text_type(config.outer_model_type);
-  if (!config.architectures.empty()) return model_type_of_class(config.architectures.front());
+  if (!class_name.empty()) return snake_case_type(class_name);
   return no_model_type(root, config.file);
 }
 

@@ -1,8 +1,6 @@
 #include "core/config_type.h"
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "core/data.h"
 #include "core/json.h"
@@ -25,18 +23,6 @@ std::string_view without_task(std::string_view class_name) {
     if (at != std::string_view::npos && at > 0) return class_name.substr(0, at);
   }
   return class_name;
-}
-
-// "Qwen2Moe" -> "qwen2_moe", "GPTNeoX" -> "gpt_neo_x".
-std::string snake_case(std::string_view name) {
-  std::string snake;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const bool begins_word = i > 0 && is_upper(name[i]) &&
-                             (!is_upper(name[i - 1]) || (i + 1 < name.size() && is_lower(name[i + 1])));
-    if (begins_word && name[i - 1] != '_') snake += '_';
-    snake += to_lower(name[i]);
-  }
-  return snake;
 }
 
 std::string letters(std::string_view name) {
@@ -71,16 +57,28 @@ std::string composite_entry(std::string_view table, const std::string& type) {
 
 }  // namespace
 
-std::string model_type_of_class(std::string_view class_name) {
-  const std::string_view stem = without_task(class_name);
-  const std::string wanted = letters(stem);
+std::string described_type_of_class(std::string_view class_name) {
+  const std::string wanted = letters(without_task(class_name));
+  if (wanted.empty()) return {};
   for (const std::string_view suffix : {"", "text"}) {
     for (const std::string& path : list_data("plans/")) {
       const std::string_view type = described_type(path);
       if (!type.empty() && letters(type) == wanted + std::string(suffix)) return std::string(type);
     }
   }
-  return snake_case(stem);
+  return {};
+}
+
+std::string snake_case_type(std::string_view class_name) {
+  const std::string_view name = without_task(class_name);
+  std::string snake;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool acronym_ends = i + 1 < name.size() && is_lower(name[i + 1]);
+    const bool begins_word = i > 0 && is_upper(name[i]) && (!is_upper(name[i - 1]) || acronym_ends);
+    if (begins_word && name[i - 1] != '_') snake += '_';
+    snake += to_lower(name[i]);
+  }
+  return snake;
 }
 
 std::string nested_text_type(const std::string& outer) {

@@ -6,9 +6,11 @@
 
 namespace tpsim {
 
-// "LlamaForCausalLM" -> "llama". A described type that is spelt the same, underscores aside, comes first ("GPTNeoXForCausalLM" ->
-// "gpt_neox"); otherwise the class name in snake case.
-std::string model_type_of_class(std::string_view class_name);
+// The described type that a class belongs to, underscores and letter case aside ("GPTNeoXForCausalLM" -> "gpt_neox"); "" if none.
+std::string described_type_of_class(std::string_view class_name);
+
+// A guess for other classes: "Qwen9MoeForCausalLM" -> "qwen9_moe".
+std::string snake_case_type(std::string_view class_name);
 
 // The language model's type in a composite of type `outer` whose nested config does not name one: "llava" -> "llama".
 std::string nested_text_type(const std::string& outer);
