@@ -110,10 +110,20 @@ Error ambiguous(std::string_view name, const std::vector<const KnownModel*>& fou
   return error;
 }
 
+// Whole ids are compared where the organisation was given, else the names without it.
+std::vector<std::string> nearest_ids(std::string_view name, const std::vector<KnownModel>& models) {
+  const bool whole = name.find('/') != std::string_view::npos;
+  std::vector<std::string> names, ids;
+  for (const KnownModel& model : models) names.emplace_back(whole ? model.id : without_organisation(model.id));
+  for (const std::string& near : nearest(name, names)) {
+    const auto index = std::find(names.begin(), names.end(), near) - names.begin();
+    ids.push_back(models[static_cast<std::size_t>(index)].id);
+  }
+  return ids;
+}
+
 Error unknown(std::string_view name, const std::vector<KnownModel>& models) {
-  std::vector<std::string> names;
-  for (const KnownModel& model : models) names.push_back(model.id);
-  const auto near = nearest(name, names);
+  const auto near = nearest_ids(name, models);
   const std::string shown(name.substr(0, 120));
   Error error = usage_error("no built-in model \"" + shown + "\"" + (near.empty() ? "" : "; nearest: " + listed(near)));
   error.details.emplace_back("tpsim never downloads");
