@@ -86,14 +86,9 @@ bool lacks_comma(std::string_view text, const JsonStop& stop, const Place& place
   return value_ended && !place.after_separator && place.offset < text.size() && starts_value(text[place.offset]);
 }
 
-// Shows the line that lacks the comma as well, if it is not the same.
-Error missing_comma(std::string_view text, const std::string& file, std::size_t last_end, std::size_t offset,
-                    const std::string& what) {
+std::string missing_comma_note(std::string_view text, std::size_t last_end, std::size_t offset) {
   const std::string line = line_of(text, last_end);
-  if (line == line_of(text, offset)) return json_error(text, file, offset, what, "a comma is missing before this");
-  Error error = json_error(text, file, offset, what, "a comma is missing at the end of line " + line);
-  error.details.insert(error.details.begin(), error_at(text, file, Span{last_end, 1}, {}).details.front());
-  return error;
+  return line == line_of(text, offset) ? "a comma is missing before this" : "a comma is missing at the end of line " + line;
 }
 
 std::string note_for(std::string_view text, const JsonStop& stop, const Place& place) {
@@ -106,6 +101,7 @@ std::string note_for(std::string_view text, const JsonStop& stop, const Place& p
     return "the comma at the end of line " + line_of(text, place.separator) + " is one too many";
   }
   if (closing && stop.context != JsonContext::finished) return mismatch_note(text, stop, c);
+  if (lacks_comma(text, stop, place)) return missing_comma_note(text, stop.last_end, place.offset);
   if (stop.context == JsonContext::finished) return "the text before this is complete";
   return {};
 }
@@ -147,9 +143,8 @@ Error syntax_error(std::string_view text, const std::string& file, const JsonSto
   if (!stop.lexical.empty()) {
     if (auto error = lexical_error(text, file, stop, place)) return *std::move(error);
   }
-  const char* what = expectation(stop.context, place.after_separator);
-  if (lacks_comma(text, stop, place)) return missing_comma(text, file, stop.last_end, place.offset, what);
-  return json_error(text, file, place.offset, what, note_for(text, stop, place));
+  return json_error(text, file, place.offset, expectation(stop.context, place.after_separator),
+                    note_for(text, stop, place));
 }
 
 std::optional<Error> not_json(std::string_view text, const std::string& file) {
