@@ -114,7 +114,7 @@ Command models_show_command() {
   command.summary = "one model: sizes and every parameter";
   command.operands = "MODEL";
   command.min_operands = command.max_operands = 1;
-  command.flags = kTableFlags | kDialectFlags | kModelFlags;
+  command.flags = kTableFlags | kDialectFlags | kConfigFlags;
   command.examples = {{"tpsim models show llama-3.1-8b", ""}, {"tpsim models show path/to/config.json", ""}};
   command.run = run_show;
   return command;

@@ -157,7 +157,7 @@ constexpr std::array kFlags = {
          "built-in id, config.json, model folder, *.safetensors, or - for standard input", set_text<&Options::model>},
     Flag{"plan", 'p', "PLAN", kIn, kPlanFlags, "auto (default), none, FILE.json, FILE.py, or - for standard input",
          set_text<&Options::plan>},
-    Flag{"set", 0, "FIELD=VALUE", kIn, kModelFlags, "override a field of the config; repeatable", add_setting},
+    Flag{"set", 0, "FIELD=VALUE", kIn, kModelFlags | kConfigFlags, "override a field of the config; repeatable", add_setting},
     Flag{"base-plan", 0, "", kIn, kPlanFlags,
          "read the plan as a config class's base_model_tp_plan: keys relative to the base model",
          set_true<&Options::base_plan>},
@@ -179,7 +179,7 @@ constexpr std::array kFlags = {
          set_number<&Options::nodes, 1, kMaxRanks>},
     Flag{"link", 0, "NAME|GBPS", kIn, kHardwareFlags,
          "links inside a node: a name of the catalogue, or GB/s per direction", set_text<&Options::link>},
-    Flag{"max-header", 0, "BYTES", kIn, kModelFlags, "largest safetensors header to read (default: 100M)",
+    Flag{"max-header", 0, "BYTES", kIn, kModelFlags | kConfigFlags, "largest safetensors header to read (default: 100M)",
          set_number<&Options::max_header, 8, std::int64_t{1} << 32>},
 
     Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags, "prefill, decode or both (default)", set_phase},

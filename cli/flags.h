@@ -27,6 +27,7 @@ enum FlagSet : unsigned {
   kDialectFlags = 1u << 11,
   kTableFlags = 1u << 12,  // --fields, --sort, ...
   kPlanOutputFlags = 1u << 13,
+  kConfigFlags = 1u << 14,  // --set, --max-header
 };
 
 struct Flag {

@@ -34,9 +34,10 @@ inline constexpr int kOnlyForPrograms = 1 << 20;  // a hide_below that no width 
 
 struct Column {
   std::string field;   // name for programs ("weights_bytes"); empty = the column is for people only
-  std::string title;   // over the column; '\n' divides two header lines
+  std::string title;   // over the column
   bool right_aligned = true;
   int hide_below = 0;  // columns of width below which people do not see it
+  std::string group = {};  // over this and its neighbours of the same group
 };
 
 struct Row {

@@ -53,10 +53,8 @@ std::string html_escaped(std::string_view text) {
   return out;
 }
 
-std::string one_line(std::string title) {
-  for (char& c : title)
-    if (c == '\n') c = ' ';
-  return title;
+std::string full_title(const Column& column) {
+  return column.group.empty() ? column.title : column.group + ": " + column.title;
 }
 
 std::string markdown_escaped(const std::string& text) {
@@ -137,7 +135,7 @@ void write_rows(const Table& table, JsonWriter& json) {
 std::string to_markdown(const Table& table) {
   std::string out = "|", rule = "|";
   for_each_shown(table, [&](std::size_t i) {
-    out += " " + one_line(table.columns[i].title) + " |";
+    out += " " + full_title(table.columns[i]) + " |";
     rule += table.columns[i].right_aligned ? "---:|" : "---|";
   });
   out += "\n" + rule + "\n";
@@ -157,7 +155,7 @@ std::string to_html(const Table& table, std::string_view title) {
                     "</title>\n<style>table{border-collapse:collapse;font-family:monospace}td,th{padding:2px 8px}"
                     ".r{text-align:right}tr:nth-child(even){background:#eee}</style></head>\n<body><h1>" +
                     html_escaped(title) + "</h1>\n<table>\n<tr>";
-  for_each_shown(table, [&](std::size_t i) { out += "<th>" + html_escaped(one_line(table.columns[i].title)) + "</th>"; });
+  for_each_shown(table, [&](std::size_t i) { out += "<th>" + html_escaped(full_title(table.columns[i])) + "</th>"; });
   out += "</tr>\n";
   for (const Row& row : table.rows) {
     out += "<tr>";

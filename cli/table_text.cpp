@@ -7,17 +7,11 @@
 namespace tpsim::cli {
 namespace {
 
-std::string first_line(const std::string& title) { return title.substr(0, title.find('\n')); }
-std::string second_line(const std::string& title) {
-  const auto end = title.find('\n');
-  return end == std::string::npos ? std::string() : title.substr(end + 1);
-}
-
 // The columns that people see at this width, with the extent of each.
 struct Layout {
   std::vector<std::size_t> columns;
   std::vector<std::size_t> widths;
-  bool two_header_lines = false;
+  bool groups = false;
 
   std::size_t total() const {
     std::size_t sum = 0;
@@ -27,11 +21,31 @@ struct Layout {
 };
 
 std::size_t extent(const Table& table, std::size_t column) {
-  const std::string& title = table.columns[column].title;
-  std::size_t width = std::max(display_width(first_line(title)), display_width(second_line(title)));
+  std::size_t width = display_width(table.columns[column].title);
   for (const Row& row : table.rows)
     if (row.note.empty() || column == 0) width = std::max(width, display_width(row.cells[column].text));
   return width;
+}
+
+// The index after the last column of the group that starts at `begin`.
+std::size_t group_end(const Table& table, const std::vector<std::size_t>& columns, std::size_t begin) {
+  const std::string& group = table.columns[columns[begin]].group;
+  std::size_t end = begin + 1;
+  while (!group.empty() && end < columns.size() && table.columns[columns[end]].group == group) ++end;
+  return end;
+}
+
+// Widens the last column of each group whose name needs more room than its columns have.
+void make_room_for_groups(const Table& table, Layout& layout) {
+  for (std::size_t i = 0; i < layout.columns.size();) {
+    const std::size_t end = group_end(table, layout.columns, i);
+    std::size_t room = end - i - 1;
+    for (std::size_t k = i; k < end; ++k) room += layout.widths[k];
+    const std::size_t needed = display_width(table.columns[layout.columns[i]].group);
+    layout.groups |= needed > 0;
+    if (needed > room) layout.widths[i] += needed - room;
+    i = end;
+  }
 }
 
 Layout lay_out(const Table& table, int width) {
@@ -40,8 +54,8 @@ Layout lay_out(const Table& table, int width) {
     if (table.columns[i].hide_below > width) continue;
     layout.columns.push_back(i);
     layout.widths.push_back(extent(table, i));
-    layout.two_header_lines |= table.columns[i].title.find('\n') != std::string::npos;
   }
+  make_room_for_groups(table, layout);
   return layout;
 }
 
@@ -50,17 +64,25 @@ void end_line(std::string& out) {
   out += '\n';
 }
 
-void append_header(std::string& out, const Table& table, const Layout& layout) {
-  for (int line = layout.two_header_lines ? 0 : 1; line < 2; ++line) {
-    for (std::size_t i = 0; i < layout.columns.size(); ++i) {
-      const Column& column = table.columns[layout.columns[i]];
-      const bool single = column.title.find('\n') == std::string::npos;
-      const std::string text = line == 1 ? (single ? column.title : second_line(column.title))
-                                         : (single ? std::string() : first_line(column.title));
-      out += " " + padded(text, layout.widths[i], column.right_aligned);
-    }
-    end_line(out);
+void append_groups(std::string& out, const Table& table, const Layout& layout) {
+  for (std::size_t i = 0; i < layout.columns.size();) {
+    const std::size_t end = group_end(table, layout.columns, i);
+    std::size_t room = end - i - 1;
+    for (std::size_t k = i; k < end; ++k) room += layout.widths[k];
+    const Column& column = table.columns[layout.columns[i]];
+    out += " " + padded(column.group, room, column.right_aligned && end == i + 1);
+    i = end;
   }
+  end_line(out);
+}
+
+void append_header(std::string& out, const Table& table, const Layout& layout) {
+  if (layout.groups) append_groups(out, table, layout);
+  for (std::size_t i = 0; i < layout.columns.size(); ++i) {
+    const Column& column = table.columns[layout.columns[i]];
+    out += " " + padded(column.title, layout.widths[i], column.right_aligned);
+  }
+  end_line(out);
 }
 
 void append_cell(std::string& out, const Cell& c, std::size_t width, bool right_aligned, const Terminal& terminal) {
@@ -85,36 +107,58 @@ std::string grid(const Table& table, const Layout& layout, const Terminal& termi
   return out;
 }
 
-std::string block_label(const Column& column) {
-  std::string label = column.title;
-  std::replace(label.begin(), label.end(), '\n', ' ');
-  return label.empty() ? column.field : label;
+// What people see of a row where there is no room for columns: a label and a text per group or single column.
+struct BlockLine {
+  std::string label, text;
+  Style style = Style::plain;
+};
+
+std::vector<BlockLine> block_lines(const Table& table, const Row& row) {
+  std::vector<std::size_t> shown;
+  for (std::size_t i = 0; i < table.columns.size(); ++i)
+    if (table.columns[i].hide_below != kOnlyForPrograms) shown.push_back(i);
+  std::vector<BlockLine> lines;
+  for (std::size_t i = 0; i < shown.size();) {
+    const std::size_t end = group_end(table, shown, i);
+    const Column& column = table.columns[shown[i]];
+    BlockLine line{column.group.empty() ? column.title : column.group, row.cells[shown[i]].text, row.cells[shown[i]].style};
+    if (end == i + 1 && !column.group.empty()) line.label += " " + column.title;
+    if (end > i + 1) line.text = column.title + " " + line.text;
+    for (std::size_t k = i + 1; k < end; ++k) {
+      line.text += ", " + table.columns[shown[k]].title + " " + row.cells[shown[k]].text;
+    }
+    lines.push_back(std::move(line));
+    i = end;
+  }
+  return lines;
 }
 
-void append_block(std::string& out, const Table& table, const Row& row, std::size_t label_width, int width,
-                  const Terminal& terminal) {
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    const Column& column = table.columns[i];
-    if (column.hide_below == kOnlyForPrograms) continue;
-    if (i > 0 && !row.note.empty()) {
-      const auto room = static_cast<std::size_t>(width) - 2;
-      for (const auto& line : wrapped(row.note, room)) out += "  " + line + "\n";
-      return;
+void append_block(std::string& out, const Table& table, const Row& row, std::size_t label_width, const Terminal& terminal) {
+  const auto lines = block_lines(table, row);
+  const auto width = static_cast<std::size_t>(terminal.width);
+  out += lines.front().label + " " + styled(shortened(lines.front().text, width), Style::bold, terminal) + "\n";
+  if (!row.note.empty()) {
+    for (const auto& part : wrapped(row.note, width - 2)) out += "  " + part + "\n";
+    return;
+  }
+  const std::size_t room = std::max<std::size_t>(width, label_width + 16) - label_width - 4;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    std::string label = lines[i].label;
+    for (const auto& part : wrapped(lines[i].text, room)) {
+      out += "  " + padded(label, label_width) + "  " + styled(part, lines[i].style, terminal) + "\n";
+      label.clear();
     }
-    const std::string label = block_label(column);
-    const std::size_t room = static_cast<std::size_t>(width) - std::min<std::size_t>(label_width + 4, 15);
-    const std::string text = shortened(row.cells[i].text, room);
-    out += (i == 0 ? "" : "  ") + padded(label, i == 0 ? 0 : label_width) + " " +
-           styled(text, i == 0 ? Style::bold : row.cells[i].style, terminal) + "\n";
   }
 }
 
 std::string blocks(const Table& table, const Terminal& terminal) {
-  std::size_t label_width = 0;
-  for (const Column& column : table.columns)
-    if (column.hide_below != kOnlyForPrograms) label_width = std::max(label_width, display_width(block_label(column)));
   std::string out;
-  for (const Row& row : table.rows) append_block(out, table, row, label_width, terminal.width, terminal);
+  for (const Row& row : table.rows) {
+    std::size_t label_width = 0;
+    const auto lines = block_lines(table, row);
+    for (std::size_t i = 1; i < lines.size(); ++i) label_width = std::max(label_width, display_width(lines[i].label));
+    append_block(out, table, row, label_width, terminal);
+  }
   return out;
 }
 

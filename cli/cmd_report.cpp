@@ -1,0 +1,96 @@
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/messages.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+namespace tpsim::cli {
+namespace {
+
+constexpr std::size_t kMaxProblemLines = 5;
+
+void add_problem_lines(Context& context, const Report& report) {
+  const auto diagnostics = with_sizes(report.problems, report.sizes());
+  for (std::size_t i = 0; i < diagnostics.size() && i < kMaxProblemLines; ++i) {
+    if (diagnostics[i].severity == Severity::note) break;
+    context.err += diagnostic_line(diagnostics[i], context.err_terminal);
+  }
+  const auto total = count(diagnostics, Severity::error) + count(diagnostics, Severity::warning);
+  const auto shown = std::min<std::int64_t>(total, kMaxProblemLines);
+  if (total > shown) context.err += "... and " + plural(total - shown, "more problem") + "\n";
+}
+
+std::string check_command_line(const Options& options) {
+  std::string line = "tpsim check -m " + *options.model;
+  if (options.plan) line += " -p " + *options.plan;
+  return line;
+}
+
+void add_next_line(Context& context, const Report& report) {
+  std::vector<std::string> steps;
+  if (!report.problems.empty()) steps.push_back(check_command_line(context.options));
+  steps.emplace_back("tpsim report ... --json");
+  context.err += "Next: " + joined(steps, " | ") + "\n";
+}
+
+Error no_valid_size(const Report& report) {
+  Error error = input_error("no TP size up to " + std::to_string(report.valid_limit) + " is valid for this plan");
+  error.fixes = {"--tp 2   shows why"};
+  return error;
+}
+
+bool all_right_and_fit(const Report& report) {
+  return std::all_of(report.results.begin(), report.results.end(),
+                     [](const SizeResult& r) { return r.right() && r.memory.fits; });
+}
+
+Result<int> run(Context& context) {
+  const Options& options = context.options;
+  auto scenario = load_scenario(options);
+  if (!scenario) return scenario.error();
+  const auto report = build_report(std::move(*scenario), sizes_or_default(options.tp));
+  if (!report) return report.error();
+  if (report->results.empty()) return no_valid_size(*report);
+  Document document;
+  document.title = report->scenario.input.source.id + " on " + report->scenario.hardware.name;
+  document.heading = report_heading(*report, options, context.terminal.width);
+  document.table = report_table(*report, options.units);
+  document.notes = report_notes(*report, options.units);
+  document.json = [&](JsonWriter& json) { write_report(json, *report, options.details); };
+  if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
+  if (!options.quiet && output_format(options) == Format::table) {
+    add_problem_lines(context, *report);
+    add_next_line(context, *report);
+  }
+  return options.require_fit && !all_right_and_fit(*report) ? kExitNo : kExitYes;
+}
+
+}  // namespace
+
+Command report_command() {
+  Command command;
+  command.name = "report";
+  command.summary = "memory, time, communication and efficiency over TP sizes (alias: analyze)";
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags | kWorkloadFlags |
+                  kDtypeFlags | kReportFlags | kTableFlags;
+  command.required = {"model"};
+  command.in_usage = {"plan", "hw", "tp", "dialect", "batch", "prompt", "ctx"};
+  command.examples = {
+      {"tpsim report -m meta-llama/Llama-3.1-70B --hw h100-sxm --tp 1,2,4,8", "the shipped plan over four sizes"},
+      {"tpsim report -m config.json -p my_plan.json --tp valid", "your plan at every size at which it is right"},
+      {"tpsim report -m config.json --tp 4 --json --detail shards,events", "everything, for programs"},
+      {"tpsim report -m llama-3.1-8b --hw l4 --tp 1..4 -b 1 --ctx 32Ki --format csv", ""}};
+  command.description =
+      "Memory is that of the heaviest rank: weights, KV cache at the full context, the peak of activations in prefill, "
+      "communication buffers and the runtime's reserve (\"other\" is the last two). prefill is one pass over the prompts of "
+      "the whole batch, its speed-up is over one device without a plan. decode is one step of the whole batch at the full "
+      "context; comm is the share of communication in it, eff its speed-up divided by the number of devices. Exit 0 even "
+      "for a bad plan, unless --require-fit.";
+  command.run = run;
+  return command;
+}
+
+}  // namespace tpsim::cli

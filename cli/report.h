@@ -1,0 +1,54 @@
+// The answer of `tpsim report`: one result per TP size, and what they have in common.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/document.h"
+#include "cli/problems.h"
+#include "cli/scenario.h"
+#include "cli/size_result.h"
+
+namespace tpsim::cli {
+
+struct LayerGroup {
+  std::int64_t count = 1;
+  std::string signature;  // class, and what it is made of
+};
+
+struct Report {
+  Scenario scenario;
+  Baseline baseline;
+  std::vector<SizeResult> results;  // ascending TP
+  std::vector<int> valid;           // sizes at which the plan is right, up to valid_limit
+  int valid_limit = 1;
+  std::vector<Problem> problems;
+  std::vector<LayerGroup> layers;
+
+  std::vector<int> sizes() const;
+  const SizeResult* smallest_fit() const;  // right and fitting; null if none is
+};
+
+Result<Report> build_report(Scenario scenario, const TpChoice& choice);
+
+// The sizes of --tp, or 1, 2, 4, 8.
+TpChoice sizes_or_default(const std::optional<TpChoice>& choice);
+
+Table report_table(const Report& report, Units units);
+std::vector<std::string> report_heading(const Report& report, const Options& options, int width);
+std::vector<std::string> report_notes(const Report& report, Units units);
+void write_report(JsonWriter& json, const Report& report, const Details& details);
+
+// Members of the document's head that several documents share.
+void write_inputs(JsonWriter& json, const Scenario& scenario, const Analysis& analysis);
+void write_workload(JsonWriter& json, const Scenario& scenario);
+void write_model(JsonWriter& json, const Scenario& scenario, std::int64_t parameters, const std::vector<LayerGroup>& layers);
+void write_assumptions(JsonWriter& json, const std::vector<Assumption>& assumptions);
+std::vector<LayerGroup> layer_groups(const Model& model);
+
+// Lines that name model, plan, hardware and workload.
+std::vector<std::string> scenario_heading(const Scenario& scenario, const Analysis& analysis,
+                                          const std::vector<Problem>& problems, const Options& options, int width);
+
+}  // namespace tpsim::cli

@@ -1,0 +1,84 @@
+#include <algorithm>
+#include <map>
+
+#include "cli/report.h"
+
+namespace tpsim::cli {
+namespace {
+
+constexpr int kValidLimit = 16;
+
+int highest(const std::vector<int>& sizes) { return sizes.empty() ? 1 : sizes.back(); }
+
+Result<void> add_size(Report& report, int tp) {
+  auto result = size_up(report.scenario, tp, report.baseline);
+  if (!result) return result.error();
+  merge(report.problems, result->forward.diagnostics, tp);
+  report.results.push_back(std::move(*result));
+  return {};
+}
+
+// "LlamaDecoderLayer(LlamaAttention, LlamaMLP, ...)"
+std::string signature(const Model& model, const ModuleType& type) {
+  std::string text = type.class_name + "(";
+  bool first = true;
+  for (const Child& child : type.children) {
+    if (child.types.empty()) continue;
+    if (!first) text += ", ";
+    first = false;
+    text += child.name + ": " + model.type(child.types.front()).class_name;
+  }
+  return text + ")";
+}
+
+// The longest list of modules with children: the decoder layers.
+const Child* layer_list(const Model& model) {
+  const Child* longest = nullptr;
+  for (const ModuleType& type : model.types)
+    for (const Child& child : type.children) {
+      const bool of_blocks = child.is_list && !child.types.empty() && !model.type(child.types.front()).children.empty();
+      if (of_blocks && (longest == nullptr || child.types.size() > longest->types.size())) longest = &child;
+    }
+  return longest;
+}
+
+}  // namespace
+
+std::vector<LayerGroup> layer_groups(const Model& model) {
+  const Child* const layers = layer_list(model);
+  if (layers == nullptr) return {};
+  std::map<int, std::int64_t> counts;
+  for (const int type : layers->types) ++counts[type];
+  std::vector<LayerGroup> groups;
+  for (const auto& [type, count] : counts) groups.push_back({count, signature(model, model.type(type))});
+  return groups;
+}
+
+std::vector<int> Report::sizes() const {
+  std::vector<int> all;
+  for (const SizeResult& result : results) all.push_back(result.tp);
+  return all;
+}
+
+const SizeResult* Report::smallest_fit() const {
+  const auto it = std::find_if(results.begin(), results.end(),
+                               [](const SizeResult& r) { return r.right() && r.memory.fits; });
+  return it == results.end() ? nullptr : &*it;
+}
+
+TpChoice sizes_or_default(const std::optional<TpChoice>& choice) { return choice.value_or(TpChoice{false, {1, 2, 4, 8}}); }
+
+Result<Report> build_report(Scenario scenario, const TpChoice& choice) {
+  auto baseline = measure_baseline(scenario);
+  if (!baseline) return baseline.error();
+  Report report{std::move(scenario), *baseline, {}, {}, std::max(kValidLimit, highest(choice.sizes)), {}, {}};
+  const AnalysisRequest request = request_for(report.scenario, 1, Pass::forward);
+  report.valid = valid_tp_sizes(report.scenario.model(), request, report.valid_limit);
+  report.layers = layer_groups(report.scenario.model());
+  for (const int tp : choice.valid ? report.valid : choice.sizes)
+    if (auto added = add_size(report, tp); !added) return added.error();
+  sort_by_severity(report.problems);
+  return report;
+}
+
+}  // namespace tpsim::cli

@@ -1,0 +1,121 @@
+#include "cli/scenario.h"
+
+#include <algorithm>
+
+#include "core/effective_plan.h"
+
+namespace tpsim::cli {
+namespace {
+
+constexpr std::int64_t kDefaultBatch = 8, kDefaultPrompt = 2048, kDefaultContext = 4096;
+
+Result<void> set_lengths(Scenario& s, const Options& options) {
+  s.batch = options.batch.value_or(kDefaultBatch);
+  s.prompt = options.prompt.value_or(options.context ? std::min(kDefaultPrompt, *options.context) : kDefaultPrompt);
+  const std::int64_t generated = options.generate.value_or(0);
+  const std::int64_t least = s.prompt + generated;
+  s.context = options.context.value_or(options.generate ? least : std::max(kDefaultContext, s.prompt));
+  if (s.context >= least) return {};
+  Error error = usage_error("--ctx " + std::to_string(s.context) + " is shorter than the prompt" +
+                            (generated > 0 ? " and what is generated" : "") + ", " + std::to_string(least) + " tokens");
+  error.fixes = {"--ctx " + std::to_string(least)};
+  return error;
+}
+
+void set_dtypes(Scenario& s, const Options& options) {
+  const auto of_config = parse_dtype(s.model().dtype);
+  s.weights = options.dtype.value_or(of_config.value_or(DType::bf16));
+  s.activations = is_quantised(s.weights) ? DType::bf16 : s.weights;
+  s.kv_cache = options.kv_dtype.value_or(s.activations);
+}
+
+void assume(Scenario& s, bool by_user, std::string name, std::string value) {
+  s.assumptions.push_back({std::move(name), std::move(value), by_user ? "user" : "default"});
+}
+
+void list_assumptions(Scenario& s, const Options& options) {
+  assume(s, options.hardware.has_value(), "hardware", s.hardware.name);
+  assume(s, options.batch.has_value(), "batch", std::to_string(s.batch));
+  assume(s, options.prompt.has_value(), "prompt_tokens", std::to_string(s.prompt));
+  assume(s, options.context || options.generate, "context_tokens", std::to_string(s.context));
+  assume(s, options.dtype.has_value(), "weight_dtype", to_string(s.weights));
+  assume(s, options.kv_dtype.has_value(), "kv_dtype", to_string(s.kv_cache));
+  assume(s, false, "runtime_bytes", std::to_string(s.hardware.runtime_reserve.value));
+  assume(s, false, "communication_bytes", "the largest collective's tensor on the send and on the receive side");
+  assume(s, false, "activation_bytes", "largest sum of tensors alive at one time in prefill, eager attention");
+  assume(s, false, "overlap", "none: communication adds to computation");
+  if (s.model().experts > 0) assume(s, false, "routing", "uniform over the experts");
+}
+
+bool ends_with_kv_projection(std::string_view key) { return key.ends_with(".k_proj") || key.ends_with(".v_proj"); }
+
+// --kv-replicate: the plan in effect with the kv projections' strategy replaced.
+Result<void> replicate_kv(Scenario& s) {
+  Plan plan;
+  plan.name = "kv-replicate";
+  bool found = false;
+  for (const auto& resolved : effective_plan(s.model(), request_for(s, 2, Pass::forward)).rules) {
+    Rule rule = resolved.rule;
+    if (ends_with_kv_projection(rule.key) && rule.strategy == "colwise") {
+      rule.strategy = "kv_replicate";
+      found = true;
+    }
+    plan.rules.push_back(std::move(rule));
+  }
+  if (!found) return input_error("--kv-replicate: the plan has no colwise rule for k_proj or v_proj");
+  s.plan.choice.kind = PlanKind::manual;
+  s.plan.choice.base_plan = false;
+  s.plan.choice.plan = std::move(plan);
+  return {};
+}
+
+}  // namespace
+
+Result<Scenario> load_scenario(const Options& options) {
+  auto input = load_model(options);
+  if (!input) return input.error();
+  auto plan = load_plan(options);
+  if (!plan) return plan.error();
+  auto custom = load_strategies(options);
+  if (!custom) return custom.error();
+  auto hardware = load_hardware_input(options);
+  if (!hardware) return hardware.error();
+  Scenario s{std::move(*input), std::move(*plan), std::move(*custom), std::move(*hardware), options.dialect, options.ep,
+             options.phase,     kDefaultBatch,    kDefaultPrompt,     kDefaultContext,      DType::bf16,     DType::bf16,
+             DType::bf16,       {}};
+  if (auto set = set_lengths(s, options); !set) return set.error();
+  set_dtypes(s, options);
+  list_assumptions(s, options);
+  if (options.kv_replicate) {
+    if (auto replaced = replicate_kv(s); !replaced) return replaced.error();
+  }
+  return s;
+}
+
+AnalysisRequest request_for(const Scenario& s, int tp, Pass pass) {
+  AnalysisRequest request;
+  request.dialect = s.dialect;
+  request.parallelism.tp = tp;
+  request.parallelism.ep = s.ep;
+  request.plan = s.plan.choice;
+  request.custom = s.custom;
+  Workload& w = request.workload;
+  w.batch = s.batch;
+  w.tokens = pass == Pass::decode ? 1 : s.prompt;
+  w.past = pass == Pass::decode ? s.context - 1 : 0;
+  w.all_logits = pass == Pass::forward;
+  w.weights = s.weights;
+  w.activations = s.activations;
+  w.kv_cache = s.kv_cache;
+  return request;
+}
+
+AnalysisRequest baseline_request(const Scenario& s, Pass pass) {
+  AnalysisRequest request = request_for(s, 1, pass);
+  request.parallelism = {};
+  request.plan = {};
+  request.plan.kind = PlanKind::none;
+  return request;
+}
+
+}  // namespace tpsim::cli

@@ -1,0 +1,48 @@
+// The question that a command line asks: model, plan, hardware and workload, loaded and with defaults filled in.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/inputs.h"
+#include "cli/options.h"
+#include "core/analyze.h"
+#include "sim/hardware.h"
+
+namespace tpsim::cli {
+
+struct Assumption {
+  std::string name, value;
+  std::string set_by;  // "default", "user"
+};
+
+struct Scenario {
+  ModelInput input;
+  PlanInput plan;
+  StrategySet custom;
+  Hardware hardware;
+  Dialect dialect;
+  int ep = 1;
+  Phase phase = Phase::both;
+  std::int64_t batch = 8, prompt = 2048, context = 4096;
+  DType weights = DType::bf16, activations = DType::bf16, kv_cache = DType::bf16;
+  std::vector<Assumption> assumptions;
+
+  const Model& model() const { return input.model; }
+};
+
+Result<Scenario> load_scenario(const Options& options);
+
+// What one analysis of the scenario is about.
+enum class Pass {
+  forward,  // the prompt without a cache, logits of all positions: verdict, shards, collectives
+  prefill,  // the prompt, logits of the last position only
+  decode,   // one new token at the full context
+};
+AnalysisRequest request_for(const Scenario& scenario, int tp, Pass pass);
+
+// Without a plan on one device: what speed-up is measured against.
+AnalysisRequest baseline_request(const Scenario& scenario, Pass pass);
+
+}  // namespace tpsim::cli

@@ -1,0 +1,77 @@
+#include "cli/sha256.h"
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+namespace tpsim::cli {
+namespace {
+
+using Word = std::uint32_t;
+
+// First 32 bits of the fractional parts of the cube roots of the first 64 primes.
+constexpr std::array<Word, 64> kRound = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01,
+    0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc,
+    0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
+    0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08,
+    0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+    0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+using State = std::array<Word, 8>;
+constexpr State kStart = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
+Word big_endian(std::string_view bytes) {
+  Word word = 0;
+  for (int i = 0; i < 4; ++i) word = word << 8 | static_cast<unsigned char>(bytes[static_cast<std::size_t>(i)]);
+  return word;
+}
+
+std::array<Word, 64> schedule(std::string_view block) {
+  std::array<Word, 64> w{};
+  for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(block.substr(4 * i, 4));
+  for (std::size_t i = 16; i < 64; ++i) {
+    const Word s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
+    const Word s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
+    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+  }
+  return w;
+}
+
+void absorb(State& state, std::string_view block) {
+  const auto w = schedule(block);
+  auto [a, b, c, d, e, f, g, h] = state;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const Word t1 = h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+    const Word t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
+  }
+  const State round = {a, b, c, d, e, f, g, h};
+  for (std::size_t i = 0; i < 8; ++i) state[i] += round[i];
+}
+
+// The last, partial block with 0x80, zeros and the length in bits: one block or two.
+std::string padding(std::string_view rest, std::uint64_t total) {
+  std::string out(rest);
+  out += '\x80';
+  while (out.size() % 64 != 56) out += '\0';
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(total * 8 >> shift & 0xFF);
+  return out;
+}
+
+}  // namespace
+
+std::string sha256_hex(std::string_view text) {
+  State state = kStart;
+  const std::size_t whole = text.size() / 64 * 64;
+  for (std::size_t i = 0; i < whole; i += 64) absorb(state, text.substr(i, 64));
+  const std::string last = padding(text.substr(whole), text.size());
+  for (std::size_t i = 0; i < last.size(); i += 64) absorb(state, std::string_view(last).substr(i, 64));
+  std::string hex;
+  for (const Word word : state)
+    for (int shift = 28; shift >= 0; shift -= 4) hex += "0123456789abcdef"[word >> shift & 0xF];
+  return hex;
+}
+
+}  // namespace tpsim::cli
