@@ -15,8 +15,8 @@ namespace {
 // Where composite configs keep their language model, in public files and in Transformers. The search goes inwards
 // (thinker_config holds a text_config).
 constexpr std::array<std::string_view, 8> kNestedConfigs = {
-    "text_config", "llm_config", "language_config", "text_model_config", "language_model_config",
-    "thinker_config", "decoder", "generator"};
+    "text_config",           "llm_config",     "language_config", "text_model_config",
+    "language_model_config", "thinker_config", "decoder",         "generator"};
 constexpr int kDeepestNesting = 4;
 
 // What a nested config takes from the one around it where it has no such field itself.
@@ -60,9 +60,9 @@ void inherit(ValueObject& fields, const Nesting& nesting) {
 }
 
 Error wrong_type(const std::string& file, std::string_view field, const Value& value, std::string_view expected) {
-  return input_error(base_name(file) + ": \"" + std::string(field) + "\" is " + type_name(value) + ", not " +
-                         std::string(expected),
-                     file);
+  return input_error(
+      base_name(file) + ": \"" + std::string(field) + "\" is " + type_name(value) + ", not " + std::string(expected),
+      file);
 }
 
 // A string field; "" where absent or null.
@@ -105,7 +105,8 @@ Result<std::vector<std::string>> read_architectures(const ValueObject& object, c
 
 // What a JSON object without model_type rather seems to be.
 const char* other_purpose(const ValueObject& root) {
-  if (find(root, "weight_map") != nullptr) return "it is a weight index: give the folder, or the file as *.safetensors.index.json";
+  if (find(root, "weight_map") != nullptr)
+    return "it is a weight index: give the folder, or the file as *.safetensors.index.json";
   if (find(root, "peft_type") != nullptr) return "it is an adapter's configuration; give the base model's config.json";
   if (find(root, "tokenizer_class") != nullptr) return "it is a tokenizer's configuration";
   if (find(root, "producer") != nullptr) return "it is a quantisation companion; give the config.json beside it";

@@ -12,7 +12,8 @@ constexpr int kDeepestKey = 16;
 
 Error bad_assignment(std::string_view assignment, const std::string& why) {
   Error error = usage_error("--set \"" + std::string(assignment) + "\": " + why);
-  error.fixes.emplace_back("--set num_hidden_layers=32      --set rope_scaling.factor=8      --set sliding_window=null");
+  error.fixes.emplace_back(
+      "--set num_hidden_layers=32      --set rope_scaling.factor=8      --set sliding_window=null");
   return error;
 }
 
@@ -65,15 +66,17 @@ void follow_field(Config& config, std::string_view key, const Value& value) {
 Result<void> set_field(Config& config, std::string_view assignment) {
   const std::size_t equals = assignment.find('=');
   if (equals == std::string_view::npos) return bad_assignment(assignment, "no '=' between key and value");
+  if (equals + 1 == assignment.size()) return bad_assignment(assignment, "no value after '='");
   const std::string_view whole_key = assignment.substr(0, equals);
   auto value = value_of(assignment.substr(equals + 1), assignment);
-  if (equals + 1 == assignment.size()) return bad_assignment(assignment, "no value after '='");
   if (!value) return std::move(value).error();
+  ValueObject fields = config.fields;  // so that nothing is changed where an error follows
   std::string_view key = whole_key;
-  const auto object = reach(config.fields, key, assignment);
+  const auto object = reach(fields, key, assignment);
   if (!object) return object.error();
   if (key.empty()) return bad_assignment(assignment, "no key before '='");
   member(**object, key) = *value;
+  config.fields = std::move(fields);
   follow_field(config, whole_key, *value);
   return {};
 }

@@ -70,7 +70,8 @@ std::optional<std::pair<std::size_t, double>> special_at(std::string_view text, 
 
 // None where the text has no special number, as nearly always.
 std::optional<PlainText> replace_specials(std::string_view text) {
-  if (text.find("NaN") == std::string_view::npos && text.find("Infinity") == std::string_view::npos) return std::nullopt;
+  if (text.find("NaN") == std::string_view::npos && text.find("Infinity") == std::string_view::npos)
+    return std::nullopt;
   PlainText plain{std::string(text), {}};
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -157,8 +158,8 @@ public:
 private:
   struct Frame {
     Value value;
-    std::size_t begin = 0;               // offset of the bracket
-    std::vector<std::size_t> key_ends{}; // offset behind each key
+    std::size_t begin = 0;                // offset of the bracket
+    std::vector<std::size_t> key_ends{};  // offset behind each key
     bool after_key = false;
   };
 
@@ -275,8 +276,8 @@ private:
 
 Result<Value> parse_json(std::string_view text, const std::string& file, const JsonLimits& limits) {
   if (text.size() > limits.bytes) {
-    return input_error("the text has " + std::to_string(text.size()) + " bytes; the limit is " + std::to_string(limits.bytes),
-                       file);
+    return input_error(
+        "the text has " + std::to_string(text.size()) + " bytes; the limit is " + std::to_string(limits.bytes), file);
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (auto other = not_json(text, file)) return *std::move(other);

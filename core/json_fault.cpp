@@ -43,11 +43,16 @@ std::string foreign_note(std::string_view rest) {
     std::string_view start, note;
   };
   constexpr std::array kHabits = {
-      Habit{"'", "JSON needs double quotes"},          Habit{"\u201c", "JSON needs plain double quotes"},
-      Habit{"\u201d", "JSON needs plain double quotes"}, Habit{"#", "JSON has no comments"},
-      Habit{"//", "JSON has no comments"},             Habit{"/*", "JSON has no comments"},
-      Habit{"True", "JSON writes true"},               Habit{"False", "JSON writes false"},
-      Habit{"None", "JSON writes null"},               Habit{"=", "JSON writes ':' between key and value"},
+      Habit{"'", "JSON needs double quotes"},
+      Habit{"\u201c", "JSON needs plain double quotes"},
+      Habit{"\u201d", "JSON needs plain double quotes"},
+      Habit{"#", "JSON has no comments"},
+      Habit{"//", "JSON has no comments"},
+      Habit{"/*", "JSON has no comments"},
+      Habit{"True", "JSON writes true"},
+      Habit{"False", "JSON writes false"},
+      Habit{"None", "JSON writes null"},
+      Habit{"=", "JSON writes ':' between key and value"},
   };
   for (const Habit& habit : kHabits) {
     if (rest.starts_with(habit.start)) return std::string(habit.note);
@@ -67,8 +72,8 @@ std::string mismatch_note(std::string_view text, const JsonStop& stop, char foun
 }
 
 struct Place {
-  std::size_t offset = 0;         // of the token that is wrong
-  std::size_t separator = 0;      // offset of the ',' or ':' before it
+  std::size_t offset = 0;     // of the token that is wrong
+  std::size_t separator = 0;  // offset of the ',' or ':' before it
   bool after_separator = false;
 };
 
@@ -88,7 +93,8 @@ bool lacks_comma(std::string_view text, const JsonStop& stop, const Place& place
 
 std::string missing_comma_note(std::string_view text, std::size_t last_end, std::size_t offset) {
   const std::string line = line_of(text, last_end);
-  return line == line_of(text, offset) ? "a comma is missing before this" : "a comma is missing at the end of line " + line;
+  return line == line_of(text, offset) ? "a comma is missing before this"
+                                       : "a comma is missing at the end of line " + line;
 }
 
 std::string note_for(std::string_view text, const JsonStop& stop, const Place& place) {
@@ -106,14 +112,18 @@ std::string note_for(std::string_view text, const JsonStop& stop, const Place& p
   return {};
 }
 
-bool mentions(const std::string& complaint, std::string_view words) { return complaint.find(words) != std::string::npos; }
+bool mentions(const std::string& complaint, std::string_view words) {
+  return complaint.find(words) != std::string::npos;
+}
 
 // The token itself is broken. None where the plain expectation says it better (an unknown word in place of a value).
-std::optional<Error> lexical_error(std::string_view text, const std::string& file, const JsonStop& stop, const Place& place) {
+std::optional<Error> lexical_error(std::string_view text, const std::string& file, const JsonStop& stop,
+                                   const Place& place) {
   const std::string& complaint = stop.lexical;
   const std::size_t last = stop.read == 0 ? 0 : std::min(stop.read - 1, text.size());
   if (mentions(complaint, "missing closing quote")) {
-    return json_error(text, file, place.offset, "a string is not closed", "the string that starts here has no closing '\"'");
+    return json_error(text, file, place.offset, "a string is not closed",
+                      "the string that starts here has no closing '\"'");
   }
   if (mentions(complaint, "control character U+000A") || mentions(complaint, "control character U+000D")) {
     return json_error(text, file, place.offset, "a string is not closed on its line", "a closing '\"' is missing");

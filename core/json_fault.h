@@ -15,10 +15,10 @@ enum class JsonContext { start, object_begin, key, object_value, list_begin, lis
 
 struct JsonStop {
   JsonContext context = JsonContext::start;
-  std::size_t last_end = 0;              // end of the last token that was understood (separators aside)
-  std::vector<std::size_t> open;         // offsets of the brackets still open, outermost first
-  std::size_t read = 0;                  // characters read when it stopped
-  std::string lexical;                   // the lexer's complaint about the token itself, "" if the token is well-formed
+  std::size_t last_end = 0;       // end of the last token that was understood (separators aside)
+  std::vector<std::size_t> open;  // offsets of the brackets still open, outermost first
+  std::size_t read = 0;           // characters read when it stopped
+  std::string lexical;            // the lexer's complaint about the token itself, "" if the token is well-formed
 };
 
 // An error that points at `offset` of `text`.

@@ -40,14 +40,16 @@ Result<KnownModel> known_model(const std::string& id, const Value& entry, const 
     } else if (key == "aliases" && std::holds_alternative<ValueList>(value.data)) {
       for (const Value& alias : std::get<ValueList>(value.data)) {
         const auto* name = std::get_if<std::string>(&alias.data);
-        if (name == nullptr) return malformed(file, id, std::string("an alias is ") + type_name(alias) + ", not a string");
+        if (name == nullptr)
+          return malformed(file, id, std::string("an alias is ") + type_name(alias) + ", not a string");
         model.aliases.push_back(*name);
       }
     } else {
       return malformed(file, id, "unexpected \"" + key + "\": " + type_name(value));
     }
   }
-  if (model.source.empty() || model.config.is_null()) return malformed(file, id, "\"source\" and \"config\" are needed");
+  if (model.source.empty() || model.config.is_null())
+    return malformed(file, id, "\"source\" and \"config\" are needed");
   return model;
 }
 
@@ -81,11 +83,13 @@ bool begins_bare_name(std::string_view wanted, std::string_view name) {
   return bare.starts_with(wanted) && bare.substr(wanted.size()).starts_with('-');
 }
 
-std::vector<const KnownModel*> matching(const std::vector<KnownModel>& models, std::string_view wanted, Matches matches) {
+std::vector<const KnownModel*> matching(const std::vector<KnownModel>& models, std::string_view wanted,
+                                        Matches matches) {
   std::vector<const KnownModel*> found;
   for (const KnownModel& model : models) {
     const auto names = names_of(model);
-    const bool hit = std::any_of(names.begin(), names.end(), [&](const std::string& n) { return matches(wanted, lower(n)); });
+    const bool hit =
+        std::any_of(names.begin(), names.end(), [&](const std::string& n) { return matches(wanted, lower(n)); });
     if (hit) found.push_back(&model);
   }
   return found;

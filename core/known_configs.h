@@ -1,5 +1,6 @@
 // The configurations of public models that tpsim carries: plans/<model_type>/configs.json.
-//   { "meta-llama/Llama-2-7b-hf": { "source": "...", "aliases": ["llama-2-7b"], "config": { "model_type": "llama", ... } } }
+//   { "meta-llama/Llama-2-7b-hf": { "source": "...", "aliases": ["llama-2-7b"], "config": { "model_type": "llama", ...
+//   } } }
 #pragma once
 
 #include <string>
@@ -22,8 +23,8 @@ struct KnownModel {
 // Sorted by id. Errors: a file that is not of the form above, an id that stands in two files.
 Result<std::vector<KnownModel>> read_known_models();
 
-// By id or alias, with or without the organisation, letter case aside; or by the start of exactly one name, cut at a '-'.
-// Errors name the candidates or the nearest ids.
+// By id or alias, with or without the organisation, letter case aside; or by the start of exactly one name, cut at a
+// '-'. Errors name the candidates or the nearest ids.
 Result<KnownModel> find_known_model(std::string_view name);
 
 }  // namespace tpsim

@@ -78,8 +78,8 @@ std::vector<std::string> checkpoint_files(const std::vector<std::string>& names)
 
 std::string index_file(const std::vector<std::string>& names) {
   if (contains(names, "model.safetensors.index.json")) return "model.safetensors.index.json";
-  const auto found =
-      std::find_if(names.begin(), names.end(), [](const auto& name) { return name.ends_with(".safetensors.index.json"); });
+  const auto found = std::find_if(names.begin(), names.end(),
+                                  [](const auto& name) { return name.ends_with(".safetensors.index.json"); });
   return found == names.end() ? "" : *found;
 }
 

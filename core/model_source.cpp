@@ -131,7 +131,8 @@ Result<ModelSource> open_path(const std::string& path, const ModelSourceOptions&
   constexpr std::array<std::string_view, 6> kUnread = {".gguf", ".bin", ".pth", ".pt", ".ckpt", ".h5"};
   for (const std::string_view ending : kUnread) {
     if (!path.ends_with(ending)) continue;
-    Error error = input_error(path + " is a weight file of a kind that tpsim does not read (" + std::string(ending) + ")");
+    Error error =
+        input_error(path + " is a weight file of a kind that tpsim does not read (" + std::string(ending) + ")");
     error.fixes.emplace_back("-m path/to/config.json, or a *.safetensors file");
     return error;
   }

@@ -23,8 +23,8 @@ std::string essence(std::string_view word) {
   return letters.empty() ? std::string(word) : letters;
 }
 
-// Damerau-Levenshtein distance (adjacent swaps count one) if at most `limit`. Only the diagonal band that can stay within
-// the limit is computed; cells outside it count as limit + 1.
+// Damerau-Levenshtein distance (adjacent swaps count one) if at most `limit`. Only the diagonal band that can stay
+// within the limit is computed; cells outside it count as limit + 1.
 std::optional<std::size_t> distance_within(std::string_view a, std::string_view b, std::size_t limit) {
   const std::size_t gap = a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
   if (gap > limit) return std::nullopt;
@@ -79,7 +79,8 @@ std::vector<std::string> nearest(std::string_view word, const std::vector<std::s
     cells += offered.size() * (wanted.size() / 3 + 2);
     if (const auto far = farness(wanted, offered)) matches.push_back({*far, &candidate});
   }
-  std::stable_sort(matches.begin(), matches.end(), [](const Match& a, const Match& b) { return a.farness < b.farness; });
+  std::stable_sort(matches.begin(), matches.end(),
+                   [](const Match& a, const Match& b) { return a.farness < b.farness; });
   std::vector<std::string> names;
   for (const Match& match : matches) {
     if (names.size() == count) break;

@@ -34,7 +34,8 @@ std::optional<Error> unreadable(const std::string& path) {
     case fs::file_type::regular: return std::nullopt;
     case fs::file_type::directory: return file_error(path, "is a folder, not a file");
     case fs::file_type::not_found: {
-      const fs::path target = fs::is_symlink(fs::symlink_status(path, code)) ? fs::read_symlink(path, code) : fs::path();
+      const fs::path target =
+          fs::is_symlink(fs::symlink_status(path, code)) ? fs::read_symlink(path, code) : fs::path();
       if (!target.empty()) return file_error(path, "is a link to " + target.string() + ", which does not exist");
       return file_error(path, "does not exist");
     }

@@ -8,8 +8,8 @@
 
 namespace tpsim {
 
-// Follows links. Errors: no such file, a link to nothing, a folder, a pipe or device (which could block), not readable, larger
-// than `limit`.
+// Follows links. Errors: no such file, a link to nothing, a folder, a pipe or device (which could block), not readable,
+// larger than `limit`.
 Result<std::string> read_text_file(const std::string& path, std::size_t limit);
 
 // Standard input to its end; an error over `limit` bytes.

@@ -30,12 +30,14 @@ std::string repeated(const std::string& part, int count) {
 TEST_CASE("parse_json: values keep their types and order", "[json]") {
   CHECK(read_back(R"({"b": [1, 2.5, -3, 1.0, true, false, null, "x"], "a": {}, "c": []})") ==
         R"({"b": [1, 2.5, -3, 1.0, true, false, null, "x"], "a": {}, "c": []})");
-  CHECK(read_back(R"("tab\t quote\" back\\ line\n \u0001 \u00e9")") == "\"tab\\t quote\\\" back\\\\ line\\n \\u0001 \u00e9\"");
+  CHECK(read_back(R"("tab\t quote\" back\\ line\n \u0001 \u00e9")") ==
+        "\"tab\\t quote\\\" back\\\\ line\\n \\u0001 \u00e9\"");
   CHECK(read_back(" 7 \n") == "7");
 }
 
 TEST_CASE("parse_json: integers that do not fit 64 bits become doubles", "[json]") {
-  const auto value = parse_json("[9223372036854775807, 9223372036854775808, -9223372036854775808, 1e400000000000]", "x");
+  const auto value =
+      parse_json("[9223372036854775807, 9223372036854775808, -9223372036854775808, 1e400000000000]", "x");
   CHECK_FALSE(value);
   const auto numbers = parse_json("[9223372036854775807, 9223372036854775808, 99999999999999999999999]", "x");
   REQUIRE(numbers);
@@ -72,7 +74,8 @@ TEST_CASE("parse_json: each fault says what was expected and why", "[json][error
     std::string text, what, where, note;
   };
   const Case cases[] = {
-      {"{\"a\": 1,\n}", "expected a key in double quotes after ','", "2:1", "the comma at the end of line 1 is one too many"},
+      {"{\"a\": 1,\n}", "expected a key in double quotes after ','", "2:1",
+       "the comma at the end of line 1 is one too many"},
       {"[1, 2", "expected ',' or ']' after the value", "1:6",
        "the file ends here, but 1 bracket is still open, the last since line 1"},
       {"{\"a\":\n {\"b\": [", "expected a value or ']'", "2:9",
@@ -110,14 +113,17 @@ TEST_CASE("parse_json: each fault says what was expected and why", "[json][error
 
 TEST_CASE("parse_json: files of another kind are named", "[json][error]") {
   CHECK(refusal("") == "error: x.json is empty (0 bytes)\n  --> dir/x.json\n  fix: download the file again\n");
-  CHECK(refusal(" \n") == "error: x.json holds only white space (2 bytes)\n  --> dir/x.json\n  fix: download the file again\n");
+  CHECK(refusal(" \n") ==
+        "error: x.json holds only white space (2 bytes)\n  --> dir/x.json\n  fix: download the file again\n");
   CHECK(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n") ==
         "error: x.json is a Git LFS pointer (63 bytes), not the file\n  --> dir/x.json\n  fix: git lfs pull\n");
   CHECK(refusal("\n<!DOCTYPE html>") ==
         "error: x.json is HTML or XML, not JSON (a saved web page?)\n  --> dir/x.json\n  fix: download the raw file\n");
-  CHECK(refusal(std::string_view("{}\0x", 4)) == "error: x.json is binary, not JSON (byte 2 is zero)\n  --> dir/x.json\n");
+  CHECK(refusal(std::string_view("{}\0x", 4)) ==
+        "error: x.json is binary, not JSON (byte 2 is zero)\n  --> dir/x.json\n");
   CHECK(refusal("\xFF\xFE{") == "error: x.json is UTF-16, not UTF-8\n  --> dir/x.json\n  fix: save it as UTF-8\n");
-  CHECK(refusal("[\"a\xFF\"]") == "error: x.json is not UTF-8 (byte 3)\n  --> dir/x.json:1:4\n  fix: save it as UTF-8\n");
+  CHECK(refusal("[\"a\xFF\"]") ==
+        "error: x.json is not UTF-8 (byte 3)\n  --> dir/x.json:1:4\n  fix: save it as UTF-8\n");
 }
 
 TEST_CASE("parse_json: depth, size and number of values are limited", "[json][error]") {

@@ -36,7 +36,8 @@ TEST_CASE("nearest: at most `count`, each once, equal ones in the order given", 
 
 TEST_CASE("nearest: long words and many candidates stay cheap", "[suggest]") {
   Names many;
-  for (int i = 0; i < 200'000; ++i) many.push_back("model.layers." + std::to_string(i) + ".self_attn.k_projection_weight");
+  for (int i = 0; i < 200'000; ++i)
+    many.push_back("model.layers." + std::to_string(i) + ".self_attn.k_projection_weight");
   const auto begin = std::chrono::steady_clock::now();
   CHECK(nearest(std::string(1'000'000, 'x'), many).empty());
   nearest("model.layers.7.self_attn.k_projection_wieght", many);
