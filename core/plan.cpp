@@ -80,7 +80,7 @@ bool same_rules(const DictLiteral& a, const DictLiteral& b) {
                     [](const DictEntry& x, const DictEntry& y) { return x.key == y.key && x.value == y.value; });
 }
 
-Error several_plans(const std::string& file, const std::vector<const DictLiteral*>& bound) {
+Error several_plans(const std::string& file, const std::vector<DictLiteral*>& bound) {
   Error error = whole_file_error(file, "holds " + std::to_string(bound.size()) + " different plans",
                                  {"copy the one you mean into a file of its own"});
   for (const auto* dict : bound)
@@ -89,11 +89,11 @@ Error several_plans(const std::string& file, const std::vector<const DictLiteral
 }
 
 // The one bound to a plan's name; else the last that holds strings only; else the last. Dicts inside others count only by name.
-Result<const DictLiteral*> choose(const std::vector<DictLiteral>& dicts, const std::string& file) {
-  std::vector<const DictLiteral*> bound;
-  const DictLiteral* last = nullptr;
-  const DictLiteral* last_of_strings = nullptr;
-  for (const auto& dict : dicts) {
+Result<DictLiteral*> choose(std::vector<DictLiteral>& dicts, const std::string& file) {
+  std::vector<DictLiteral*> bound;
+  DictLiteral* last = nullptr;
+  DictLiteral* last_of_strings = nullptr;
+  for (auto& dict : dicts) {
     if (names_a_plan(dict.binding)) bound.push_back(&dict);
     if (dict.nested) continue;
     last = &dict;
@@ -111,33 +111,42 @@ Result<const DictLiteral*> choose(const std::vector<DictLiteral>& dicts, const s
 struct KnownFile {
   std::string_view key;
   std::string_view what;
-  std::string_view fix;
+  bool is_model;
 };
 
 // Files that users give instead of a plan, by a key that tells them.
 constexpr std::array kKnownFiles = {
-    KnownFile{"model_type", "the file is a model's config.json without a base_model_tp_plan", "-m FILE -p auto"},
-    KnownFile{"architectures", "the file is a model's config.json without a base_model_tp_plan", "-m FILE -p auto"},
-    KnownFile{"weight_map", "the file is the index of a checkpoint", "-m FILE -p auto"},
-    KnownFile{"tensor_parallel", "the file is a DeepSpeed configuration; tpsim reads Transformers' tp_plan", "tpsim plan init"},
+    KnownFile{"model_type", "the file is a model's config.json without a base_model_tp_plan", true},
+    KnownFile{"architectures", "the file is a model's config.json without a base_model_tp_plan", true},
+    KnownFile{"weight_map", "the file is the index of a checkpoint", true},
+    KnownFile{"tensor_parallel", "the file is a DeepSpeed configuration; tpsim reads Transformers' tp_plan", false},
 };
+
+bool has_key(const DictLiteral& dict, std::string_view key) {
+  return std::find(dict.other_keys.begin(), dict.other_keys.end(), key) != dict.other_keys.end() ||
+         std::any_of(dict.entries.begin(), dict.entries.end(), [&](const DictEntry& e) { return e.key == key; });
+}
 
 Error fault_error(std::string_view text, const std::string& file, const DictLiteral& dict) {
   const auto& fault = *dict.fault;
   Error error = error_at(text, file, fault.place.span, base_name(file) + " is not a plan: " + fault.message);
   error.fixes = fault.fixes;
   for (const auto& known : kKnownFiles) {
-    if (std::find(dict.other_keys.begin(), dict.other_keys.end(), known.key) == dict.other_keys.end()) continue;
+    if (!has_key(dict, known.key)) continue;
     error.details.emplace_back(known.what);
-    error.fixes.emplace_back(known.fix);
+    error.fixes.push_back(known.is_model ? "-m " + file + " -p auto" : "tpsim plan init");
     break;
   }
   return error;
 }
 
-Rule to_rule(const DictEntry& entry, const std::string& file) {
-  return {entry.key, entry.value, {file, entry.key_place.line, entry.key_place.column},
-          {file, entry.value_place.line, entry.value_place.column}};
+std::vector<Rule> to_rules(std::vector<DictEntry>& entries, const std::string& file) {
+  std::vector<Rule> rules;
+  rules.reserve(entries.size());
+  for (auto& entry : entries)
+    rules.push_back({std::move(entry.key), std::move(entry.value), {file, entry.key_place.line, entry.key_place.column},
+                     {file, entry.value_place.line, entry.value_place.column}});
+  return rules;
 }
 
 }  // namespace
@@ -151,12 +160,7 @@ Result<Plan> read_plan(std::string_view text, const std::string& file) {
   const auto dict = choose(*dicts, file);
   if (!dict) return dict.error();
   if ((*dict)->fault) return fault_error(text, file, **dict);
-  Plan plan;
-  plan.name = base_name(file);
-  plan.rules.reserve((*dict)->entries.size());
-  for (const auto& entry : (*dict)->entries) plan.rules.push_back(to_rule(entry, file));
-  for (const auto& entry : (*dict)->overridden) plan.overridden.push_back(to_rule(entry, file));
-  return plan;
+  return Plan{base_name(file), to_rules((*dict)->entries, file), to_rules((*dict)->overridden, file)};
 }
 
 }  // namespace tpsim

@@ -195,7 +195,9 @@ private:
   void comma(const Token& token) {
     head_ = brackets_.empty() ? head_ : Head{};
     if (at_dict_level()) return end_entry(token);
-    if (in_dict() && frames_.back().piece().is_string) frames_.back().piece().add_other(token, "a tuple");
+    if (!in_dict() || !frames_.back().piece().is_string) return;
+    frames_.back().piece().is_string = false;
+    frames_.back().piece().add_other(token, "a tuple");
   }
 
   void colon(const Token& token) {
