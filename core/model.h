@@ -32,7 +32,7 @@ enum class Op {
   call,              // child; positional inputs first, keyword inputs from `keyword_begin`
   for_each,          // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0];
                      // ints: 1 where the element returns a tuple of one
-  parameter,         // text: own tensor (parameter or buffer)
+  parameter,         // text: own tensor (parameter or buffer), or that of `child` without a call of it
   constant_none,
   make_tuple,        // inputs -> one tuple value
   unpack,            // tuple -> outputs
@@ -47,6 +47,7 @@ enum class Op {
   expand,            // inputs: x, like
   slice,             // ints: dim, begin, end (kOpenEnd = open)
   split,             // ints: dim, sizes...; as many outputs
+  split_size,        // ints: dim, size of a piece; as many outputs as there must be pieces
   chunk,             // ints: dim, count; as many outputs
   concat,            // ints: dim
   add,
@@ -55,7 +56,7 @@ enum class Op {
   div,
   add_number,        // number
   scale,             // number
-  act,               // text: name of the function; "sigmoid"; "softcap" with its number
+  act,               // text: name of the function; "sigmoid"; "softcap" and "clamp" with their number
   softmax,
   normalize,         // x / sum over the last dim
   norm_free,
@@ -63,11 +64,12 @@ enum class Op {
   linear,            // inputs: x, weight[, bias]
   causal_mask,
   positions,
-  rope,              // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves)
-  rope_one,          // inputs: x, cos, sin; ints: interleaved
+  rope,              // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves), half (cos and sin serve
+                     // both halves)
+  rope_one,          // inputs: x, cos, sin; ints as rope
   attention,         // inputs: q, k, v, mask[, sinks]; ints: groups, window (0 = none), latent cache width (0 = none);
                      // number: scale (0 = 1/sqrt(d)), softcap
-  topk_route,        // inputs: scores[, choice]; ints: k, groups, keep_groups -> weights, indices
+  topk_route,        // inputs: scores[, choice]; ints: k, groups (0 = none), keep_groups, group_best -> weights, indices
   scatter_topk,      // inputs: weights, indices, like -> [T, E], zero except at the indices
   experts,           // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed, interleaved;
                      // text: activation function, or child: the activation module
