@@ -53,21 +53,6 @@ Result<KnownModel> known_model(const std::string& id, const Value& entry, const 
   return model;
 }
 
-Result<std::vector<KnownModel>> read_file(const std::string& path) {
-  const std::string file = data_origin(path);
-  const auto root = parse_json(find_data(path).value_or(""), file);
-  if (!root) return root.error();
-  const auto* object = std::get_if<ValueObject>(&root->data);
-  if (object == nullptr) return input_error(std::string("expected an object, found ") + type_name(*root), file);
-  std::vector<KnownModel> models;
-  for (const auto& [id, entry] : *object) {
-    auto model = known_model(id, entry, file);
-    if (!model) return std::move(model).error();
-    models.push_back(*std::move(model));
-  }
-  return models;
-}
-
 std::vector<std::string> names_of(const KnownModel& model) {
   std::vector<std::string> names = {model.id};
   names.insert(names.end(), model.aliases.begin(), model.aliases.end());
@@ -137,11 +122,25 @@ Error unknown(std::string_view name, const std::vector<KnownModel>& models) {
 
 }  // namespace
 
+Result<std::vector<KnownModel>> parse_known_models(std::string_view text, const std::string& file) {
+  const auto root = parse_json(text, file);
+  if (!root) return root.error();
+  const auto* object = std::get_if<ValueObject>(&root->data);
+  if (object == nullptr) return input_error(std::string("expected an object, found ") + type_name(*root), file);
+  std::vector<KnownModel> models;
+  for (const auto& [id, entry] : *object) {
+    auto model = known_model(id, entry, file);
+    if (!model) return std::move(model).error();
+    models.push_back(*std::move(model));
+  }
+  return models;
+}
+
 Result<std::vector<KnownModel>> read_known_models() {
   std::vector<KnownModel> models;
   for (const std::string& path : list_data("plans/")) {
     if (!path.ends_with("/configs.json")) continue;
-    auto more = read_file(path);
+    auto more = parse_known_models(find_data(path).value_or(""), data_origin(path));
     if (!more) return more;
     std::move(more->begin(), more->end(), std::back_inserter(models));
   }

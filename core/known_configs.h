@@ -17,10 +17,13 @@ struct KnownModel {
   std::string source;                // where the figures were read
   std::vector<std::string> aliases;  // further names, with or without an organisation
   Value config;                      // as in config.json, only what differs from the class's defaults
-  std::string data;                  // path of the data file
+  std::string data;                  // the data file
 };
 
-// Sorted by id. Errors: a file that is not of the form above, an id that stands in two files.
+// One file. Errors: not of the form above.
+Result<std::vector<KnownModel>> parse_known_models(std::string_view text, const std::string& file);
+
+// All files, sorted by id. Errors: those of a file, and an id that stands in two files.
 Result<std::vector<KnownModel>> read_known_models();
 
 // By id or alias, with or without the organisation, letter case aside; or by the start of exactly one name, cut at a

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <sstream>
 
+#include "core/known_configs.h"
 #include "tests/catch.hpp"
 #include "tests/error_text.h"
 #include "tests/scratch.h"
@@ -53,6 +55,18 @@ TEST_CASE("open_model: a config file, without the weights beside it", "[model_so
   CHECK(source.config->model_type == "llama");
   CHECK_FALSE(source.checkpoint);
   CHECK(opened(scratch.write("my-llama.json", kConfig)).id == "my-llama");
+}
+
+TEST_CASE("open_model: - reads standard input", "[model_source]") {
+  std::istringstream input{std::string(kConfig)};
+  std::streambuf* const before = std::cin.rdbuf(input.rdbuf());
+  const auto source = open_model("-");
+  std::cin.rdbuf(before);
+  std::cin.clear();
+  REQUIRE(source);
+  CHECK(source->id == "stdin");
+  CHECK(source->origin == "standard input");
+  CHECK(source->config->model_type == "llama");
 }
 
 TEST_CASE("open_model: a folder with config and checkpoint", "[model_source]") {
@@ -215,6 +229,18 @@ TEST_CASE("open_model: ambiguous and unknown ids name the candidates", "[model_s
   CHECK(refusal("nonsense") ==
         "error: no built-in model \"nonsense\"\n  tpsim never downloads\n"
         "  fix: -m path/to/config.json      (built-in: tpsim models list)\n");
+}
+
+TEST_CASE("parse_known_models: faults of a data file name the entry", "[model_source][known][error]") {
+  const auto refused = [](std::string_view text) { return error_text(parse_known_models(text, "configs.json")); };
+  CHECK(refused("[]") == "error: expected an object, found a list\n  --> configs.json\n");
+  CHECK(refused(R"({"a/b": 1})") == "error: \"a/b\": expected an object, found an integer\n  --> configs.json\n");
+  CHECK(refused(R"({"a/b": {"config": {}}})") ==
+        "error: \"a/b\": \"source\" and \"config\" are needed\n  --> configs.json\n");
+  CHECK(refused(R"({"a/b": {"source": 1}})") ==
+        "error: \"a/b\": unexpected \"source\": an integer\n  --> configs.json\n");
+  CHECK(refused(R"({"a/b": {"aliases": [1]}})") ==
+        "error: \"a/b\": an alias is an integer, not a string\n  --> configs.json\n");
 }
 
 TEST_CASE("known_configs: sorted, sourced, each can be opened under its id", "[model_source][known]") {
