@@ -11,14 +11,15 @@ root=$(cd "$here/../.." && pwd)
 tpsim= scratch= update= names=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --tpsim) tpsim=$(realpath "$2"); shift ;;
+    --tpsim) tpsim=$(realpath -m "$2"); shift ;;
     --scratch) scratch=$2; shift ;;
     --update) update=1 ;;
     *) names+=("$1") ;;
   esac
   shift
 done
-[ -x "$tpsim" ] && [ -n "$scratch" ] || { echo "usage: run.sh --tpsim PROGRAM --scratch FOLDER [--update] [NAME...]" >&2; exit 2; }
+[ -z "$tpsim" ] || [ -x "$tpsim" ] || { echo "run.sh: no program $tpsim: build it first" >&2; exit 2; }
+[ -n "$tpsim" ] && [ -n "$scratch" ] || { echo "usage: run.sh --tpsim PROGRAM --scratch FOLDER [--update] [NAME...]" >&2; exit 2; }
 
 rm -rf "$scratch"
 mkdir -p "$scratch/tests/golden" "$scratch/out" "$scratch/home"
