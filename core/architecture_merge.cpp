@@ -1,6 +1,7 @@
 #include "core/architecture_merge.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "core/data.h"
@@ -82,6 +83,14 @@ std::optional<Dialect> parse_version(const Value& value) {
   return at == end && count >= 2 ? std::optional(version) : std::nullopt;
 }
 
+// A model type names a folder, so it may not lead out of plans/.
+bool is_type_name(std::string_view type) {
+  constexpr std::string_view kSigns = "_-.";
+  return !type.empty() && type.front() != '.' && type.size() < 100 && std::all_of(type.begin(), type.end(), [&](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || kSigns.find(c) != std::string_view::npos;
+  });
+}
+
 class DescriptionReader {
 public:
   explicit DescriptionReader(const Dialect& dialect) : dialect_(dialect) {}
@@ -89,7 +98,7 @@ public:
   Result<void> read(const std::string& model_type, ValueObject& merged) {
     if (auto entered = enter(model_type); !entered) return entered;
     const std::string path = "plans/" + model_type + "/architecture.json";
-    const auto text = find_data(path);
+    const auto text = is_type_name(model_type) ? find_data(path) : std::nullopt;
     if (!text) return unknown_type(model_type);
     const std::string file = data_origin(path);
     auto parsed = parse_json(*text, file);
@@ -127,6 +136,9 @@ private:
   }
 
   Result<void> merge_file(const std::string& file, const ValueObject& object, ValueObject& merged) {
+    if (chain_.size() == 1) {
+      if (auto exists = check_since(file, object); !exists) return exists;
+    }
     if (const Value* extends = find(object, "extends")) {
       const auto* base = std::get_if<std::string>(&extends->data);
       if (base == nullptr) return input_error("\"extends\" is the name of a model type", file + "#/extends");
@@ -145,6 +157,20 @@ private:
     return {};
   }
 
+  // "since" holds for the type itself, not for those that extend it.
+  Result<void> check_since(const std::string& file, const ValueObject& object) const {
+    const Value* since = find(object, "since");
+    if (since == nullptr) return {};
+    const auto version = parse_version(*since);
+    if (!version) return input_error("\"since\" is a version such as \"5.0\", not " + to_json(*since), file + "#/since");
+    if (dialect_ >= *version) return {};
+    Error error = input_error(chain_.front() + " is described from " + to_string(*version) + " on, not for " +
+                              to_string(dialect_));
+    error.where = file + "#/since";
+    error.fixes.push_back("--dialect " + to_string(*version) + "   or a later one");
+    return error;
+  }
+
   Result<void> overlay(const std::string& file, const std::string& pointer, const Value& value, ValueObject& merged) {
     const auto* object = std::get_if<ValueObject>(&value.data);
     if (object == nullptr) return input_error("an overlay is an object", file + "#" + pointer);
@@ -161,7 +187,7 @@ private:
       applies = applies && (std::string_view(key) == "from" ? dialect_ >= *version : dialect_ < *version);
     }
     if (!bounded) return input_error("an overlay has \"from\", \"below\" or both", file + "#" + pointer);
-    for (const auto* key : {"extends", "versions"}) {
+    for (const auto* key : {"extends", "versions", "since"}) {
       if (find(*object, key) != nullptr) {
         return input_error("an overlay cannot have \"" + std::string(key) + "\"", file + "#" + pointer + "/" + key);
       }
@@ -174,7 +200,7 @@ private:
     ValueObject content;
     for (const auto& member : object) {
       const auto& key = member.first;
-      const bool control = key == "extends" || key == "versions" || (!pointer.empty() && (key == "from" || key == "below"));
+      const bool control = key == "extends" || key == "versions" || key == "since" || (!pointer.empty() && (key == "from" || key == "below"));
       if (!control) content.push_back(member);
     }
     merge_description(merged, content);

@@ -29,7 +29,8 @@ enum class ModuleKind {
 // An instruction has one output per name assigned: with several, the value is a tuple and is taken apart; with one, a tuple
 // stays a tuple in that slot.
 enum class Op {
-  call,              // child; positional inputs first, keyword inputs from `keyword_begin`
+  call,              // child; positional inputs first, keyword inputs from `keyword_begin`; text: "" or the name of a child
+                     // of `child` that is called, `child` itself not
   for_each,          // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0];
                      // ints: 1 where the element returns a tuple of one
   parameter,         // text: own tensor (parameter or buffer), or that of `child` without a call of it
@@ -56,7 +57,8 @@ enum class Op {
   div,
   add_number,        // number
   scale,             // number
-  act,               // text: name of the function; "sigmoid"; "softcap" and "clamp" with their number
+  act,               // text: name of the function; "sigmoid"; "softcap" and "clamp" with their number.
+                     // Inputs after the first are the function's own tensors
   softmax,
   normalize,         // x / sum over the last dim
   norm_free,
@@ -67,14 +69,22 @@ enum class Op {
   rope,              // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves), half (cos and sin serve
                      // both halves)
   rope_one,          // inputs: x, cos, sin; ints as rope
-  attention,         // inputs: q, k, v, mask[, sinks]; ints: groups, window (0 = none), latent cache width (0 = none);
-                     // number: scale (0 = 1/sqrt(d)), softcap
+  attention,         // inputs: q, k, v, mask[, sinks]; ints by AttentionInt; number: scale (0 = 1/sqrt(d)), softcap; text:
+                     // "" or "lightning" (linear attention with fixed decay, its cache one [n, d, d] state)
   topk_route,        // inputs: scores[, choice]; ints: k, groups (0 = none), keep_groups, group_best -> weights, indices
   scatter_topk,      // inputs: weights, indices, like -> [T, E], zero except at the indices
   experts,           // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed, interleaved;
                      // text: activation function, or child: the activation module
   each_expert,       // child is a list; inputs: x, indices, weights
+  per_slice,         // child is a list; inputs: x; ints: dim. Element i on slice i of extent 1; stops at the shorter one
+  bmm,               // inputs: a, b; [E, N, H] x [E, H, M]
+  repeat_rows,       // inputs: x, like: x.repeat(n, 1) with n = like's last extent
+  split_rows,        // inputs: x, like: [E*T, H] -> [E, T, H] with E = like's first extent
+  sum_groups,        // inputs: x, like: [E*T, H] (any leading extents) -> [T, H], summed over the E = like's last extent groups
 };
+
+// Places of attention's ints; 0 = none, but groups = 1.
+enum AttentionInt { kGroups, kWindow, kLatentWidth, kChunk, kAlibi, kLightningBlock, kLightningLayer, kLightningLayers };
 
 inline constexpr std::int64_t kOpenEnd = INT64_MAX;
 

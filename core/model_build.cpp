@@ -132,7 +132,7 @@ private:
       Child child{module.name, false, {}};
       if (!modules(module, module.node, frame, child)) return std::nullopt;
       const bool absent = child.types.empty();
-      states.push_back({absent ? kAbsent : static_cast<int>(children.size()), child.is_list});
+      states.push_back({absent ? kAbsent : static_cast<int>(children.size()), child.is_list, absent ? kAbsent : child.types[0]});
       key.children.push_back(child.is_list ? static_cast<int>(child.types.size()) : kAbsent);
       key.children.insert(key.children.end(), child.types.begin(), child.types.end());
       if (!absent) children.push_back(std::move(child));
@@ -208,17 +208,21 @@ private:
     return true;
   }
 
-  bool bad_count(const ModuleTemplate& module, const ModuleNode& node, const Value& range) {
-    const Node& count = *node.control;
-    std::string subject = count.kind == NodeKind::name ? count.text : "the length of \"" + module.name + "\"";
-    std::string what = "\"" + subject + "\" is " + type_name(range) + " " + to_json(range).substr(0, 60);
-    if (count.kind != NodeKind::name) what = subject + " is " + to_json(range).substr(0, 60);
-    what += "; an integer from 1 to " + std::to_string(kMaxListElements) + " is needed";
-    if (range.is_null() && count.kind == NodeKind::name && count.slot < kFirstLocal) {
-      EvaluationFault fault{what, count.begin, count.end, count.slot, "a count", std::nullopt};
-      return fail(fields_.error(fault, module.text, module.pointer));
+  // A value that an expression has and that does not fit: "SUBJECT is 0; an extent is at least 1".
+  bool bad_value(const std::string& subject, const std::string& fault, const Value& value, const Node& node,
+                 std::string_view text, const std::string& pointer) {
+    const bool field = node.kind == NodeKind::name && node.slot < kFirstLocal;
+    if (field && value.is_null()) {
+      return fail(fields_.error({fault, node.begin, node.end, node.slot, "a value", std::nullopt}, text, pointer));
     }
-    return fail(fields_.misfit(what, count, module.text, module.pointer));
+    const std::string named = node.kind == NodeKind::name ? "\"" + node.text + "\"" : subject;
+    return fail(fields_.misfit(named + " " + fault, node, text, pointer));
+  }
+
+  bool bad_count(const ModuleTemplate& module, const ModuleNode& node, const Value& range) {
+    const std::string fault = "is " + to_json(range).substr(0, 60) + "; an integer from 1 to " +
+                              std::to_string(kMaxListElements) + " is needed";
+    return bad_value("the length of \"" + module.name + "\"", fault, range, *node.control, module.text, module.pointer);
   }
 
   std::optional<int> leaf(const ModuleTemplate& module, const ModuleNode& node, std::vector<Value>& frame) {
@@ -233,23 +237,10 @@ private:
     LeafFault fault;
     const std::span<const Value* const> given(values.data(), node.arguments.size());
     if (make_leaf(node.leaf, given, data_.class_prefix, type, fault)) return intern(std::move(type));
-    bad_argument(module, node, fault, values[fault.bad]);
+    const std::string subject = "\"" + std::string(leaf_spec(node.leaf).parameters[fault.bad].name) + "\" of \"" +
+                                module.name + "\"";
+    bad_value(subject, fault.message, *values[fault.bad], *node.arguments[fault.bad], module.text, module.pointer);
     return std::nullopt;
-  }
-
-  void bad_argument(const ModuleTemplate& module, const ModuleNode& node, const LeafFault& fault, const Value* value) {
-    const LeafSpec& spec = leaf_spec(node.leaf);
-    const Node& argument = *node.arguments[fault.bad];
-    if (argument.kind == NodeKind::name && argument.slot < kFirstLocal && value != nullptr && value->is_null()) {
-      EvaluationFault evaluation{fault.message, argument.begin, argument.end, argument.slot, "a value", std::nullopt};
-      fail(fields_.error(evaluation, module.text, module.pointer));
-      return;
-    }
-    const std::string subject =
-        argument.kind == NodeKind::name
-            ? "\"" + argument.text + "\""
-            : "\"" + std::string(spec.parameters[fault.bad].name) + "\" of " + std::string(spec.name) + " \"" + module.name + "\"";
-    fail(fields_.misfit(subject + " " + fault.message, argument, module.text, module.pointer));
   }
 
   std::optional<int> call(const ModuleTemplate& module, const ModuleNode& node, std::vector<Value>& frame) {
@@ -277,7 +268,7 @@ private:
     if (!tensors(source.tensors, frame, type.parameters, absent)) return false;
     if (!tensors(source.buffers, frame, type.buffers, absent)) return false;
     if (!attributes(source, frame, type)) return false;
-    const ProgramContext context{states, absent, &fields_, &frame};
+    const ProgramContext context{states, model_.types, absent, &fields_, &frame};
     ProgramFault fault;
     auto program = compile_program(source.program, context, fault);
     if (!program) {
@@ -305,8 +296,8 @@ private:
         if (extent == nullptr) return false;
         const auto message = extent_fault(*extent);
         if (!message.empty()) {
-          return fail(fields_.misfit("an extent of \"" + tensor.name + "\" " + message, placed.expression.root,
-                                     placed.expression.text, placed.pointer));
+          return bad_value("an extent of \"" + tensor.name + "\"", message, *extent, placed.expression.root,
+                           placed.expression.text, placed.pointer);
         }
         spec.shape.push_back(std::get<std::int64_t>(extent->data));
       }
@@ -322,8 +313,8 @@ private:
       if (value == nullptr) return false;
       const auto message = value->is_null() ? std::string{} : extent_fault(*value);
       if (!message.empty()) {
-        return fail(fields_.misfit("an attribute of \"" + source.name + "\" " + message, attribute.value.expression.root,
-                                   attribute.value.expression.text, attribute.value.pointer));
+        return bad_value("an attribute of \"" + source.name + "\"", message, *value, attribute.value.expression.root,
+                         attribute.value.expression.text, attribute.value.pointer);
       }
       if (value->is_null()) continue;
       std::optional<std::int64_t>* const targets[] = {&type.in_features, &type.out_features, &type.num_experts};

@@ -191,9 +191,27 @@ private:
     const ChildState& child = context_.children[static_cast<std::size_t>(node.index)];
     if (child.index < 0) return fail(node, "module \"" + node.text + "\" is left out for this config and called here");
     if (child.is_list) return fail(node, "\"" + node.text + "\" is a list of modules; its elements are called in a loop");
+    if (!node.member.empty() && !has_child(child, node.member)) {
+      return fail(node, "module \"" + node.text + "\" has no module \"" + node.member + "\" for this config");
+    }
     instruction.op = Op::call;
     instruction.child = child.index;
+    instruction.text = node.member;
     return arguments(node, instruction);
+  }
+
+  const ModuleType& type_of(const ChildState& child) const { return context_.types[static_cast<std::size_t>(child.type)]; }
+
+  bool has_child(const ChildState& child, const std::string& name) const {
+    const auto& children = type_of(child).children;
+    return std::any_of(children.begin(), children.end(), [&](const Child& c) { return !c.is_list && c.name == name; });
+  }
+
+  bool has_tensor(const ChildState& child, const std::string& name) const {
+    const auto named = [&](const ParameterSpec& spec) { return spec.name == name; };
+    const ModuleType& type = type_of(child);
+    return std::any_of(type.parameters.begin(), type.parameters.end(), named) ||
+           std::any_of(type.buffers.begin(), type.buffers.end(), named);
   }
 
   bool fill_operation(const FlowNode& node, Instruction& instruction) {
@@ -215,7 +233,7 @@ private:
   bool operation_child(const FlowNode& node, Instruction& instruction) {
     const ChildState& child = context_.children[static_cast<std::size_t>(node.index)];
     if (child.index < 0) return fail(node, "a module that is left out for this config is used here");
-    const bool wants_list = node.operation->op == Op::each_expert;
+    const bool wants_list = node.operation->op != Op::experts;
     if (child.is_list != wants_list) return fail(node, wants_list ? "a list of modules is needed" : "a module is needed");
     instruction.child = child.index;
     return true;
@@ -232,7 +250,7 @@ private:
         instruction.inputs.push_back(-1);
         continue;
       }
-      const std::size_t count = take == Take::tensors ? node.children.size() : 1;
+      const std::size_t count = take == Take::tensors ? node.children.size() - static_cast<std::size_t>(first) : 1;
       for (std::size_t n = 0; n < count; ++n) {
         const int slot = operand(node.children[static_cast<std::size_t>(first) + n]);
         if (slot == kFailed) return false;
@@ -289,9 +307,12 @@ private:
     instruction.text = node.text;
     const auto& absent = context_.absent_tensors;
     if (node.index >= 0) {
-      instruction.child = context_.children[static_cast<std::size_t>(node.index)].index;
-      if (instruction.child < 0) fail(node, "the module is left out for this config");
-      if (instruction.child < 0) return kFailed;
+      const ChildState& child = context_.children[static_cast<std::size_t>(node.index)];
+      instruction.child = child.index;
+      if (child.index < 0 || child.is_list || !has_tensor(child, node.text)) {
+        fail(node, "the module has no tensor \"" + node.text + "\" for this config");
+        return kFailed;
+      }
     } else if (std::find(absent.begin(), absent.end(), node.text) != absent.end()) {
       fail(node, "tensor \"" + node.text + "\" is left out for this config");
       return kFailed;

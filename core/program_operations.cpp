@@ -21,7 +21,7 @@ constexpr std::array kSlice{P{"x"}, P{"dim", Take::integer}, P{"begin", Take::in
 constexpr std::array kSplit{P{"x"}, P{"sizes", Take::sizes}, P{"dim", Take::integer, false}};
 constexpr std::array kChunk{P{"x"}, P{"n", Take::integer}, P{"dim", Take::integer, false}};
 constexpr std::array kConcat{P{"tensors", Take::tensors}, P{"dim", Take::integer, false}};
-constexpr std::array kAct{P{"x"}, P{"name", Take::text}};
+constexpr std::array kAct{P{"x"}, P{"name", Take::text}, P{"tensors", Take::tensors, false}};
 constexpr std::array kLimit{P{"x"}, P{"limit", Take::number}};
 constexpr std::array kLinear{P{"x"}, P{"weight"}, P{"bias", Take::tensor, false}};
 constexpr std::array kRope{P{"q"}, P{"k"}, P{"cos"}, P{"sin"}, P{"interleaved", Take::flag, false},
@@ -38,7 +38,13 @@ constexpr std::array kAttention{P{"q"},
                                 P{"softcap", Take::number, false},
                                 P{"scale", Take::number, false},
                                 P{"cache", Take::text, false},
-                                P{"cache_width", Take::integer, false}};
+                                P{"cache_width", Take::integer, false},
+                                P{"chunk", Take::integer, false},
+                                P{"alibi", Take::flag, false},
+                                P{"kind", Take::text, false},
+                                P{"block", Take::integer, false},
+                                P{"layer", Take::integer, false},
+                                P{"layers", Take::integer, false}};
 constexpr std::array kTopk{P{"scores"},
                            P{"k", Take::integer},
                            P{"choice", Take::tensor, false},
@@ -57,6 +63,9 @@ constexpr std::array kExperts{P{"x"},
                               P{"transposed", Take::flag, false},
                               P{"interleaved", Take::flag, false}};
 constexpr std::array kEachExpert{P{"list", Take::module_list}, P{"x"}, P{"indices"}, P{"weights"}};
+
+constexpr std::array kPerSlice{P{"list", Take::module_list}, P{"x"}, P{"dim", Take::integer}};
+constexpr std::array kPair{P{"a"}, P{"b"}};
 
 constexpr std::array kOperations{
     OperationSpec{"view_heads", Op::view_heads, 1, kViewHeads},
@@ -90,6 +99,11 @@ constexpr std::array kOperations{
     OperationSpec{"scatter_topk", Op::scatter_topk, 1, kScatter},
     OperationSpec{"experts", Op::experts, 1, kExperts},
     OperationSpec{"each_expert", Op::each_expert, 1, kEachExpert},
+    OperationSpec{"per_slice", Op::per_slice, 1, kPerSlice},
+    OperationSpec{"bmm", Op::bmm, 1, kPair},
+    OperationSpec{"repeat_rows", Op::repeat_rows, 1, kXLike},
+    OperationSpec{"split_rows", Op::split_rows, 1, kXLike},
+    OperationSpec{"sum_groups", Op::sum_groups, 1, kXLike},
 };
 
 constexpr std::int64_t kMaxConstant = std::int64_t{1} << 40;
@@ -201,14 +215,19 @@ void set_reshape(Constants& constants, Instruction& instruction) {
 }
 
 void set_attention(Constants& constants, Instruction& instruction) {
-  const auto groups = constants.integer("groups", 1), window = constants.integer("window", 0);
   const auto width = constants.integer("cache_width", 0);
-  const auto cache = constants.text("cache");
-  constants.require(groups >= 1, "groups is " + std::to_string(groups) + ", at least 1 is needed");
-  constants.require(window >= 0, "window is " + std::to_string(window));
-  constants.require(cache.empty() || cache == "latent", "cache is \"" + cache + "\"; known: \"latent\"");
-  constants.require(cache.empty() == (width == 0) && width >= 0, "cache=\"latent\" and cache_width go together");
-  instruction.ints = {groups, window, width};
+  const auto cache = constants.text("cache"), kind = constants.text("kind");
+  constants.require(cache.empty() || cache == "latent" || cache == "state",
+                    "cache is \"" + cache + "\"; known: \"latent\", \"state\"");
+  constants.require((cache == "latent") == (width > 0), "cache=\"latent\" and cache_width go together");
+  constants.require((cache == "state") <= (kind == "lightning"), "cache=\"state\" belongs to kind=\"lightning\"");
+  constants.require(kind.empty() || kind == "lightning", "kind is \"" + kind + "\"; known: \"lightning\"");
+  instruction.ints = {constants.integer("groups", 1), constants.integer("window", 0), width,
+                      constants.integer("chunk", 0),  constants.flag("alibi"),        constants.integer("block", 0),
+                      constants.integer("layer", 0),  constants.integer("layers", 0)};
+  constants.require(instruction.ints[kGroups] >= 1, "groups is " + std::to_string(instruction.ints[kGroups]));
+  for (const auto number : instruction.ints) constants.require(number >= 0, "a negative number: " + std::to_string(number));
+  instruction.text = kind;
   instruction.number = constants.number("scale");
   instruction.softcap = constants.number("softcap");
 }
@@ -243,7 +262,7 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
     instruction.ints = {constants.integer("a", 0), constants.integer("b", 0)};
   } else if (spec.op == Op::reshape) {
     set_reshape(constants, instruction);
-  } else if (spec.op == Op::unsqueeze || spec.op == Op::squeeze) {
+  } else if (spec.op == Op::unsqueeze || spec.op == Op::squeeze || spec.op == Op::per_slice) {
     instruction.ints = {constants.integer("dim", 0)};
   } else if (spec.op == Op::slice) {
     instruction.ints = {constants.integer("dim", 0), constants.integer("begin", 0), constants.integer("end", kOpenEnd)};

@@ -53,6 +53,9 @@ std::vector<std::string> words_between_commas(std::string_view text) {
   }
 }
 
+// "model" of `model.decoder`.
+std::string first_part(const std::string& name) { return name.substr(0, name.find('.')); }
+
 void shift(Node& node, int by) {
   node.begin += by;
   node.end += by;
@@ -241,7 +244,7 @@ private:
     return own || node.text.find('.') != std::string::npos;
   }
   bool is_flow_call(const Node& node) const {
-    return index_of(names_.modules, node.text) >= 0 || find_operation(node.text) != nullptr ||
+    return index_of(names_.modules, first_part(node.text)) >= 0 || find_operation(node.text) != nullptr ||
            (!loop_name_.empty() && node.text == loop_name_);
   }
 
@@ -357,7 +360,7 @@ private:
   }
 
   Result<FlowNode> call(const Node& node, FlowNode flow, bool whole) {
-    const int child = node.text == loop_name_ ? loop_child_ : index_of(names_.modules, node.text);
+    const int child = node.text == loop_name_ ? loop_child_ : index_of(names_.modules, first_part(node.text));
     if (child >= 0) return module_call(node, std::move(flow), child);
     const OperationSpec* spec = find_operation(node.text);
     if (spec == nullptr) return unknown_call(node);
@@ -378,7 +381,8 @@ private:
   Result<FlowNode> module_call(const Node& node, FlowNode flow, int child) {
     flow.kind = FlowKind::call;
     flow.index = child;
-    flow.text = node.text;
+    flow.text = first_part(node.text);
+    if (flow.text.size() < node.text.size()) flow.member = node.text.substr(flow.text.size() + 1);
     flow.keywords = node.keywords;
     for (const auto& argument : node.children) {
       auto lowered = lower(argument, false);

@@ -18,7 +18,7 @@ struct OperationSpec;  // core/program_operations.h
 enum class FlowKind {
   variable,  // index: of the variable
   tensor,    // text: name; own, or index: of the child that owns it
-  call,      // index: the child; children, the last ones by keyword
+  call,      // index: the child; member: "" or the child of that child; children, the last ones by keyword
   operation,
   arithmetic,  // children: one or two tensors; constants: the number, if one side is one
   choice,      // children: then, else; constants: the condition
@@ -31,7 +31,7 @@ struct FlowNode {
   FlowKind kind = FlowKind::constant;
   int begin = 0, end = 0;  // in the statement's text
   int index = -1;
-  std::string text;
+  std::string text, member;
   const OperationSpec* operation = nullptr;
   Arithmetic arithmetic = Arithmetic::add;
   bool number_first = false;  // arithmetic with a number on the left
@@ -74,9 +74,11 @@ Result<ProgramTemplate> parse_program(std::span<const std::string> lines, const 
 struct ChildState {
   int index = -1;  // in ModuleType::children; -1 = left out for this config
   bool is_list = false;
+  int type = -1;  // of a child that is no list, in `types`
 };
 struct ProgramContext {
   std::span<const ChildState> children;            // by module of the block
+  std::span<const ModuleType> types;
   std::span<const std::string> absent_tensors;
   FieldSource* fields = nullptr;
   std::vector<Value>* frame = nullptr;
