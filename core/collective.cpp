@@ -7,7 +7,7 @@
 namespace tpsim {
 namespace {
 
-constexpr std::array kCollectives = {CollectiveOp::all_reduce,     CollectiveOp::all_gather, CollectiveOp::reduce_scatter,
+constexpr std::array kCollectives = {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter,
                                      CollectiveOp::all_to_all, CollectiveOp::broadcast,  CollectiveOp::send};
 
 // ceil(numerator * payload / group) without a product of two large numbers.

@@ -16,13 +16,19 @@ struct DTypeName {
 
 // torch's names, safetensors' names, and short ones.
 constexpr DTypeName kNames[] = {
-    {"float32", DType::fp32},     {"fp32", DType::fp32},      {"f32", DType::fp32},        {"float", DType::fp32},
-    {"float16", DType::fp16},     {"fp16", DType::fp16},      {"f16", DType::fp16},        {"half", DType::fp16},
-    {"bfloat16", DType::bf16},    {"bf16", DType::bf16},      {"float8_e4m3fn", DType::fp8},
-    {"float8_e4m3fnuz", DType::fp8}, {"float8_e5m2", DType::fp8}, {"float8_e5m2fnuz", DType::fp8},
-    {"f8_e4m3", DType::fp8},      {"f8_e5m2", DType::fp8},    {"float8", DType::fp8},      {"fp8", DType::fp8},
-    {"int8", DType::int8},        {"i8", DType::int8},        {"int4", DType::int4},       {"i4", DType::int4},
-    {"mxfp4", DType::mxfp4},      {"int64", DType::int64},    {"i64", DType::int64},       {"long", DType::int64},
+    {"float32", DType::fp32},      {"fp32", DType::fp32},
+    {"f32", DType::fp32},          {"float", DType::fp32},
+    {"float16", DType::fp16},      {"fp16", DType::fp16},
+    {"f16", DType::fp16},          {"half", DType::fp16},
+    {"bfloat16", DType::bf16},     {"bf16", DType::bf16},
+    {"float8_e4m3fn", DType::fp8}, {"float8_e4m3fnuz", DType::fp8},
+    {"float8_e5m2", DType::fp8},   {"float8_e5m2fnuz", DType::fp8},
+    {"f8_e4m3", DType::fp8},       {"f8_e5m2", DType::fp8},
+    {"float8", DType::fp8},        {"fp8", DType::fp8},
+    {"int8", DType::int8},         {"i8", DType::int8},
+    {"int4", DType::int4},         {"i4", DType::int4},
+    {"mxfp4", DType::mxfp4},       {"int64", DType::int64},
+    {"i64", DType::int64},         {"long", DType::int64},
 };
 
 // A tensor as a stack of matrices: the leading extents multiplied, then the last two (1 where there are none).

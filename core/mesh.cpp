@@ -37,20 +37,21 @@ std::optional<int> parse_size(std::string_view text) {
 std::optional<Error> size_fault(const std::vector<int>& sizes) {
   if (sizes.empty()) return usage_error("a mesh needs at least one dimension");
   if (sizes.size() > std::size_t{kMaxMeshDims})
-    return usage_error("a mesh of " + std::to_string(sizes.size()) + " dimensions; at most " + std::to_string(kMaxMeshDims) + " are supported");
+    return usage_error("a mesh of " + std::to_string(sizes.size()) + " dimensions; at most " +
+                       std::to_string(kMaxMeshDims) + " are supported");
   std::int64_t ranks = 1;
   for (int size : sizes) {
     if (size < 1) return usage_error("a mesh dimension of size " + std::to_string(size) + "; the smallest is 1");
     ranks = saturating_mul(ranks, size);
   }
-  if (ranks > kMaxMeshRanks)
-    return usage_error("a mesh of more than " + std::to_string(kMaxMeshRanks) + " ranks");
+  if (ranks > kMaxMeshRanks) return usage_error("a mesh of more than " + std::to_string(kMaxMeshRanks) + " ranks");
   return std::nullopt;
 }
 
 std::optional<Error> name_fault(const std::vector<std::string>& names, std::size_t dims) {
   if (names.size() != dims)
-    return usage_error("a mesh of " + std::to_string(dims) + " dimensions with " + std::to_string(names.size()) + " names");
+    return usage_error("a mesh of " + std::to_string(dims) + " dimensions with " + std::to_string(names.size()) +
+                       " names");
   std::set<std::string> seen;
   for (const auto& name : names) {
     if (name.empty()) return usage_error("a mesh dimension has an empty name");

@@ -1,4 +1,5 @@
-// An n-dimensional grid of ranks with named dimensions, as torch.distributed's DeviceMesh: row-major, last dimension fastest.
+// An n-dimensional grid of ranks with named dimensions, as torch.distributed's DeviceMesh: row-major, last dimension
+// fastest.
 #pragma once
 
 #include <optional>
@@ -27,17 +28,18 @@ struct DeviceMesh {
   bool operator==(const DeviceMesh&) const = default;
 };
 
-// Dimensions without a name are called dim0, dim1, ... Errors: no dimension, a size below 1, more than kMaxMeshRanks ranks or
-// kMaxMeshDims dimensions, names that are empty or repeated.
+// Dimensions without a name are called dim0, dim1, ... Errors: no dimension, a size below 1, more than kMaxMeshRanks
+// ranks or kMaxMeshDims dimensions, names that are empty or repeated.
 Result<DeviceMesh> make_mesh(std::vector<int> sizes, std::vector<std::string> names = {});
 // "4", "2x4" or "dp=2,tp=4".
 Result<DeviceMesh> parse_mesh(std::string_view text);
 std::string to_string(const DeviceMesh& mesh);  // "2x4", or "dp=2,tp=4" where the dimensions have names of their own
 
-// The ranks that share `rank`'s position in every dimension but the named ones, in row-major order of the names as given:
-// mesh["dp", "tp"] of torch. Errors: unknown or repeated names.
+// The ranks that share `rank`'s position in every dimension but the named ones, in row-major order of the names as
+// given: mesh["dp", "tp"] of torch. Errors: unknown or repeated names.
 Result<std::vector<int>> submesh(const DeviceMesh& mesh, const std::vector<std::string>& names, int rank);
-// All groups of ranks that differ in one dimension only, ordered by their first rank. 2x4: along dim 0 {0, 4}, {1, 5}, ...
+// All groups of ranks that differ in one dimension only, ordered by their first rank. 2x4: along dim 0 {0, 4}, {1, 5},
+// ...
 std::vector<std::vector<int>> groups_along(const DeviceMesh& mesh, int dim);
 
 }  // namespace tpsim

@@ -60,7 +60,8 @@ std::optional<Call> parse_call(const std::string& compact) {
   const auto open = compact.find('(');
   call.name = compact.substr(0, open);
   if (open == std::string::npos) {
-    if (call.name.size() > 1 && call.name.front() == 's' && call.name.find_first_not_of("-0123456789", 1) == std::string::npos)
+    if (call.name.size() > 1 && call.name.front() == 's' &&
+        call.name.find_first_not_of("-0123456789", 1) == std::string::npos)
       return Call{"s", {call.name.substr(1)}};
     return call;
   }
@@ -128,14 +129,13 @@ const char* to_string(ReduceOp op) {
 }
 
 std::string to_string(const Placement& placement) {
-  return std::visit(
-      Overload{[](const Replicate&) { return std::string("Replicate"); },
-               [](const Shard& s) { return "Shard(" + std::to_string(s.dim) + ")"; },
-               [](const StridedShard& s) {
-                 return "StridedShard(" + std::to_string(s.dim) + ", " + std::to_string(s.blocks) + ")";
-               },
-               [](const Partial& p) { return std::string("Partial(") + to_string(p.op) + ")"; }},
-      placement);
+  return std::visit(Overload{[](const Replicate&) { return std::string("Replicate"); },
+                             [](const Shard& s) { return "Shard(" + std::to_string(s.dim) + ")"; },
+                             [](const StridedShard& s) {
+                               return "StridedShard(" + std::to_string(s.dim) + ", " + std::to_string(s.blocks) + ")";
+                             },
+                             [](const Partial& p) { return std::string("Partial(") + to_string(p.op) + ")"; }},
+                    placement);
 }
 
 Result<Placement> parse_placement(std::string_view text) {
@@ -151,7 +151,8 @@ Result<Placement> parse_placement(std::string_view text) {
 Result<std::vector<Placement>> parse_placements(std::string_view text) {
   std::vector<Placement> placements;
   const auto parts = split_at_commas(text);
-  if (parts.empty()) return usage_error("no placement given: one per mesh dimension is needed, such as Shard(0),Replicate");
+  if (parts.empty())
+    return usage_error("no placement given: one per mesh dimension is needed, such as Shard(0),Replicate");
   for (const auto& part : parts) {
     auto placement = parse_placement(part);
     if (!placement) return placement.error();

@@ -21,7 +21,8 @@ struct Shard {
   int dim = 0;
   bool operator==(const Shard&) const = default;
 };
-// `blocks` equal blocks along `dim`, each chunked over the ranks: rank r holds [A_r | B_r ...]. DTensor's _StridedShard.
+// `blocks` equal blocks along `dim`, each chunked over the ranks: rank r holds [A_r | B_r ...]. DTensor's
+// _StridedShard.
 struct StridedShard {
   int dim = 0;
   int blocks = 2;
@@ -38,8 +39,8 @@ using Placement = std::variant<Replicate, Shard, StridedShard, Partial>;
 const char* to_string(ReduceOp op);
 std::string to_string(const Placement& placement);  // "Replicate", "Shard(0)", "StridedShard(0, 2)", "Partial(sum)"
 
-// "Shard(0)", "Shard(dim=0)", "S(0)", "S0", "R", "Replicate()", "P", "Partial(avg)", "StridedShard(0, 2)", "_S(0, 2)"; letter
-// case and blanks do not matter. Negative dims stay negative. Errors name the text and the forms that are known.
+// "Shard(0)", "Shard(dim=0)", "S(0)", "S0", "R", "Replicate()", "P", "Partial(avg)", "StridedShard(0, 2)", "_S(0, 2)";
+// letter case and blanks do not matter. Negative dims stay negative. Errors name the text and the forms that are known.
 Result<Placement> parse_placement(std::string_view text);
 // One per mesh dim, separated by commas: "Shard(0), Replicate".
 Result<std::vector<Placement>> parse_placements(std::string_view text);

@@ -36,7 +36,8 @@ std::optional<Error> not_a_text(std::string_view text, const std::string& file) 
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
     return whole_file_error(file, "holds a NUL byte at offset " + std::to_string(nul) + ", so it is no text");
   const auto start = text.find_first_not_of(" \t\r\n");
-  if (start == std::string_view::npos) return whole_file_error(file, "is empty", {"tpsim plan init prints a plan to start from"});
+  if (start == std::string_view::npos)
+    return whole_file_error(file, "is empty", {"tpsim plan init prints a plan to start from"});
   if (text[start] == '<') return error_at(text, file, {start, 1}, base_name(file) + " is HTML or XML, not a plan");
   if (const auto bad = find_invalid_utf8(text))
     return whole_file_error(file, "is not UTF-8: invalid byte at offset " + std::to_string(*bad));
@@ -72,7 +73,9 @@ PlanSyntax syntax_of(std::string_view text, const std::string& file) {
   return reads_as_python(text) ? PlanSyntax::python : PlanSyntax::json;
 }
 
-std::string place_text(const TextPlace& place) { return std::to_string(place.line) + ":" + std::to_string(place.column); }
+std::string place_text(const TextPlace& place) {
+  return std::to_string(place.line) + ":" + std::to_string(place.column);
+}
 
 bool same_rules(const DictLiteral& a, const DictLiteral& b) {
   return !a.fault && !b.fault &&
@@ -84,11 +87,13 @@ Error several_plans(const std::string& file, const std::vector<DictLiteral*>& bo
   Error error = whole_file_error(file, "holds " + std::to_string(bound.size()) + " different plans",
                                  {"copy the one you mean into a file of its own"});
   for (const auto* dict : bound)
-    error.details.push_back(dict->binding + " at " + place_text(dict->place) + ", " + std::to_string(dict->entries.size()) + " rules");
+    error.details.push_back(dict->binding + " at " + place_text(dict->place) + ", " +
+                            std::to_string(dict->entries.size()) + " rules");
   return error;
 }
 
-// The one bound to a plan's name; else the last that holds strings only; else the last. Dicts inside others count only by name.
+// The one bound to a plan's name; else the last that holds strings only; else the last. Dicts inside others count only
+// by name.
 Result<DictLiteral*> choose(std::vector<DictLiteral>& dicts, const std::string& file) {
   std::vector<DictLiteral*> bound;
   DictLiteral* last = nullptr;
@@ -144,7 +149,9 @@ std::vector<Rule> to_rules(std::vector<DictEntry>& entries, const std::string& f
   std::vector<Rule> rules;
   rules.reserve(entries.size());
   for (auto& entry : entries)
-    rules.push_back({std::move(entry.key), std::move(entry.value), {file, entry.key_place.line, entry.key_place.column},
+    rules.push_back({std::move(entry.key),
+                     std::move(entry.value),
+                     {file, entry.key_place.line, entry.key_place.column},
                      {file, entry.value_place.line, entry.value_place.column}});
   return rules;
 }

@@ -23,7 +23,8 @@ struct Rule {
 struct Plan {
   std::string name;  // "auto", "none", a file name
   std::vector<Rule> rules;
-  std::vector<Rule> overridden;  // of a Python dict: rules that a later equal key replaced, which Python does in silence
+  std::vector<Rule>
+      overridden;  // of a Python dict: rules that a later equal key replaced, which Python does in silence
 
   const Rule* find(std::string_view key) const {
     for (const auto& r : rules)
@@ -35,15 +36,15 @@ struct Plan {
 
 // Reads a plan from text: a JSON object of strings or a Python dict literal (parsed, never executed). A Python text may
 // hold assignments and other code around the dict. The plan is the dict bound to a name, argument or key that ends in
-// `tp_plan`, at any depth; else the last dict literal that is not inside another and holds strings only. Names ending in
-// .json are read as JSON, .py and .pydict as Python; other names by their content. Equal keys: an error in JSON; in Python
-// the last value counts, at the first one's place in the order. `file` is used in positions.
-// Errors: several different dicts bound to such names, values that are not strings, `**` spreads, f-strings, more than
-// 64 MiB, more than 64 levels, files that are something else.
+// `tp_plan`, at any depth; else the last dict literal that is not inside another and holds strings only. Names ending
+// in .json are read as JSON, .py and .pydict as Python; other names by their content. Equal keys: an error in JSON; in
+// Python the last value counts, at the first one's place in the order. `file` is used in positions. Errors: several
+// different dicts bound to such names, values that are not strings, `**` spreads, f-strings, more than 64 MiB, more
+// than 64 levels, files that are something else.
 Result<Plan> read_plan(std::string_view text, const std::string& file);
 
-// The plan after the operations, in order: "add" and "replace" set a key's strategy in place or append it, "remove" drops it
-// if it is there. Positions of untouched rules stay.
+// The plan after the operations, in order: "add" and "replace" set a key's strategy in place or append it, "remove"
+// drops it if it is there. Positions of untouched rules stay.
 Plan apply_patch(const Plan& plan, const std::vector<PatchOperation>& patch);
 
 // Normal form: one rule a line, keys as written, in order.

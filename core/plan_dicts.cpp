@@ -22,7 +22,8 @@ std::vector<std::pair<std::size_t, std::size_t>> repeated_keys(const std::vector
   first.reserve(entries.size());
   std::vector<std::pair<std::size_t, std::size_t>> repeated;
   for (std::size_t i = 0; i < entries.size(); ++i)
-    if (const auto [found, fresh] = first.try_emplace(entries[i].key, i); !fresh) repeated.emplace_back(found->second, i);
+    if (const auto [found, fresh] = first.try_emplace(entries[i].key, i); !fresh)
+      repeated.emplace_back(found->second, i);
   return repeated;
 }
 

@@ -32,13 +32,13 @@ struct DictFault {
 };
 
 struct DictLiteral {
-  std::string binding;  // the name or key it is bound to, "" without
-  TextPlace place;      // of its opening brace
-  bool nested = false;                   // inside another dict
-  std::vector<DictEntry> entries;        // string to string, one for each key
-  std::vector<DictEntry> overridden;     // entries that a later equal key replaced (Python)
-  std::vector<std::string> other_keys;   // the first few keys whose value is not a string
-  std::optional<DictFault> fault;        // the first one
+  std::string binding;                  // the name or key it is bound to, "" without
+  TextPlace place;                      // of its opening brace
+  bool nested = false;                  // inside another dict
+  std::vector<DictEntry> entries;       // string to string, one for each key
+  std::vector<DictEntry> overridden;    // entries that a later equal key replaced (Python)
+  std::vector<std::string> other_keys;  // the first few keys whose value is not a string
+  std::optional<DictFault> fault;       // the first one
 };
 
 inline constexpr int kMaxPlanDepth = 64;

@@ -53,7 +53,11 @@ std::string to_json(const Plan& plan) {
   std::string text = "{";
   const char* separator = "\n";
   for (const auto& rule : plan.rules) {
-    text.append(separator).append("  ").append(quoted(rule.key, "\\u00")).append(": ").append(quoted(rule.strategy, "\\u00"));
+    text.append(separator)
+        .append("  ")
+        .append(quoted(rule.key, "\\u00"))
+        .append(": ")
+        .append(quoted(rule.strategy, "\\u00"));
     separator = ",\n";
   }
   return text + (plan.rules.empty() ? "}\n" : "\n}\n");

@@ -8,7 +8,8 @@ namespace {
 // Strict JSON, one token ahead. Values that are no dicts are checked and dropped.
 class JsonDicts {
 public:
-  JsonDicts(std::string_view text, const std::string& file) : text_(text), file_(file), lexer_(text, PlanSyntax::json) {}
+  JsonDicts(std::string_view text, const std::string& file)
+      : text_(text), file_(file), lexer_(text, PlanSyntax::json) {}
 
   Result<std::vector<DictLiteral>> run() {
     take();
@@ -86,8 +87,8 @@ private:
       const auto& first = dict.entries[repeated.front().first];
       const auto& second = dict.entries[repeated.front().second];
       set_fault(dict, second.key_place,
-                "\"" + second.key + "\" is given twice: first at line " + std::to_string(first.key_place.line) + ", column " +
-                    std::to_string(first.key_place.column) + " (\"" + first.value + "\")",
+                "\"" + second.key + "\" is given twice: first at line " + std::to_string(first.key_place.line) +
+                    ", column " + std::to_string(first.key_place.column) + " (\"" + first.value + "\")",
                 {"keep one of the two"});
     }
     dicts_.push_back(std::move(dict));
@@ -110,9 +111,12 @@ private:
     const bool is_object = token_.is("{");
     const std::string what = value(entry.key, depth);
     note_other_key(dict, entry.key);
-    if (names_a_plan(entry.key) && is_object) return set_fault(dict, entry.key_place, "\"" + entry.key + "\" is itself a plan");
-    if (names_a_plan(entry.key)) return set_fault(dict, entry.value_place, "\"" + entry.key + "\" is " + what + ", not an object of rules");
-    set_fault(dict, entry.value_place, "the value of \"" + entry.key + "\" is " + what + ", not the name of a strategy");
+    if (names_a_plan(entry.key) && is_object)
+      return set_fault(dict, entry.key_place, "\"" + entry.key + "\" is itself a plan");
+    if (names_a_plan(entry.key))
+      return set_fault(dict, entry.value_place, "\"" + entry.key + "\" is " + what + ", not an object of rules");
+    set_fault(dict, entry.value_place,
+              "the value of \"" + entry.key + "\" is " + what + ", not the name of a strategy");
   }
 
   // Skips a value and returns what it is, in words.
@@ -136,7 +140,9 @@ private:
       expected("a value");
       return {};
     }
-    const std::string what = token_.kind == TokenKind::string ? "a string" : number ? "the number " + std::string(raw) : std::string(raw);
+    const std::string what = token_.kind == TokenKind::string ? "a string"
+                             : number                         ? "the number " + std::string(raw)
+                                                              : std::string(raw);
     take();
     return what;
   }

@@ -12,7 +12,8 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80u;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80u;
 }
 
 // Resolves the escapes of one string body. On failure `error` is set and `error_span` is relative to the body.
@@ -100,7 +101,8 @@ private:
         consumed = 12;
       }
     }
-    if (*code > 0x10FFFF || (*code >= 0xD800 && *code <= 0xDFFF)) return fail("an escape that is no Unicode character", consumed);
+    if (*code > 0x10FFFF || (*code >= 0xD800 && *code <= 0xDFFF))
+      return fail("an escape that is no Unicode character", consumed);
     append_utf8(out_, *code);
     at_ += consumed;
   }
@@ -127,7 +129,8 @@ std::size_t find_close(std::string_view text, std::size_t at, std::string_view q
 }
 
 std::optional<std::size_t> find_control_character(std::string_view body) {
-  const auto found = std::find_if(body.begin(), body.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20u; });
+  const auto found =
+      std::find_if(body.begin(), body.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20u; });
   if (found == body.end()) return std::nullopt;
   return static_cast<std::size_t>(found - body.begin());
 }
@@ -215,7 +218,8 @@ Token PlanLexer::punctuation() {
 bool PlanLexer::starts_string(std::size_t& prefix_length) const {
   constexpr std::string_view letters = "rRbBuUfFtT";
   std::size_t i = 0;
-  while (syntax_ == PlanSyntax::python && i < 2 && at_ + i < text_.size() && letters.find(text_[at_ + i]) != std::string_view::npos)
+  while (syntax_ == PlanSyntax::python && i < 2 && at_ + i < text_.size() &&
+         letters.find(text_[at_ + i]) != std::string_view::npos)
     ++i;
   prefix_length = i;
   if (at_ + i >= text_.size()) return false;
@@ -227,7 +231,8 @@ Token PlanLexer::string(std::size_t prefix_length) {
   const auto prefix = text_.substr(at_, prefix_length);
   const std::size_t open = at_ + prefix_length;
   auto quote = text_.substr(open, 1);
-  if (syntax_ == PlanSyntax::python && text_.substr(open, 3) == std::string(3, quote.front())) quote = text_.substr(open, 3);
+  if (syntax_ == PlanSyntax::python && text_.substr(open, 3) == std::string(3, quote.front()))
+    quote = text_.substr(open, 3);
   const std::size_t begin = open + quote.size();
   const std::size_t close = find_close(text_, begin, quote);
   if (close == std::string_view::npos) return bad("a string is not closed", {at_, prefix_length + quote.size()});

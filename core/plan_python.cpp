@@ -8,11 +8,11 @@ namespace {
 // What stands between two separators of a dict: a key or a value.
 struct Piece {
   bool any = false;
-  bool is_string = false;   // only strings so far (and parentheses around them)
-  std::string text;         // those strings, joined
-  std::string what;         // in words, where it is something else
-  std::string callee;       // "ColwiseParallel" for ColwiseParallel(...)
-  TextPlace place;          // of its first token; spans all of it
+  bool is_string = false;  // only strings so far (and parentheses around them)
+  std::string text;        // those strings, joined
+  std::string what;        // in words, where it is something else
+  std::string callee;      // "ColwiseParallel" for ColwiseParallel(...)
+  TextPlace place;         // of its first token; spans all of it
 
   void add(const Token& token) {
     if (!any) place = place_of(token);
@@ -217,7 +217,8 @@ private:
     auto& dict = frame.dict;
     if (!key.any) return set_fault(dict, place_of(at), "a key is missing");
     if (key.what.starts_with("a ** spread"))
-      return set_fault(dict, key.place, "a ** spread cannot be read without executing the file", {"write its rules out"});
+      return set_fault(dict, key.place, "a ** spread cannot be read without executing the file",
+                       {"write its rules out"});
     if (!key.is_string) return set_fault(dict, key.place, "a key is " + key.what + ", not a string");
     if (!has_value || !value.any) return set_fault(dict, key.place, "\"" + key.text + "\" has no value");
     if (value.is_string && !names_a_plan(key.text))
@@ -228,7 +229,8 @@ private:
 
   static std::string fault_of_value(const Piece& key, const Piece& value) {
     const std::string what = value.is_string ? "a string" : value.what;
-    if (names_a_plan(key.text)) return "\"" + key.text + "\" is " + what + (what == "a dict" ? ", itself a plan" : ", not a dict of rules");
+    if (names_a_plan(key.text))
+      return "\"" + key.text + "\" is " + what + (what == "a dict" ? ", itself a plan" : ", not a dict of rules");
     return "the value of \"" + key.text + "\" is " + what + ", not the name of a strategy";
   }
 

@@ -22,7 +22,8 @@ Result<Placement> check_placement(const Shape& shape, Placement placement) {
   if (dim == nullptr) return placement;
   const int front = *dim < 0 ? *dim + shape.rank() : *dim;
   if (front < 0 || front >= shape.rank())
-    return usage_error(to_string(placement) + " cuts a dimension that a tensor of shape " + to_string(shape) + " lacks");
+    return usage_error(to_string(placement) + " cuts a dimension that a tensor of shape " + to_string(shape) +
+                       " lacks");
   *dim = front;
   const auto* strided = std::get_if<StridedShard>(&placement);
   if (strided == nullptr) return placement;
@@ -42,7 +43,8 @@ std::optional<Error> impossible(const DeviceMesh& mesh, int dim, const Placement
   } else if (is_partial(from)) {
     error.details = {"a pending reduction cannot be exchanged for another; reduce first"};
   } else {
-    error.details = {"a shard holds a part of the tensor, a partial value holds all of it: PyTorch forbids this transition"};
+    error.details = {
+        "a shard holds a part of the tensor, a partial value holds all of it: PyTorch forbids this transition"};
   }
   error.fixes = {"go to Replicate or to a Shard"};
   return error;
@@ -54,10 +56,12 @@ public:
           std::vector<Placement> to)
       : shape_(shape), mesh_(mesh), options_(options), current_(std::move(from)), target_(std::move(to)) {}
 
-  // Inner mesh dimensions first: nested shards whose outer cuts change are replicated. Then outer to inner what is left.
+  // Inner mesh dimensions first: nested shards whose outer cuts change are replicated. Then outer to inner what is
+  // left.
   std::vector<RedistributeStep> run() {
     if (mesh_.dims() > 1 && any_shard()) {
-      for (int dim = mesh_.dims() - 1; dim >= 0; --dim) go(dim, outer_cuts_agree(dim) ? target(dim) : Placement(Replicate{}));
+      for (int dim = mesh_.dims() - 1; dim >= 0; --dim)
+        go(dim, outer_cuts_agree(dim) ? target(dim) : Placement(Replicate{}));
     }
     for (int dim = 0; dim < mesh_.dims(); ++dim) go(dim, target(dim));
     return std::move(steps_);
@@ -119,8 +123,8 @@ private:
     }
   }
 
-  // Rank 0 holds the largest shard, so it needs no padding along a dimension that is cut; a dimension to be cut is filled up to
-  // equal chunks.
+  // Rank 0 holds the largest shard, so it needs no padding along a dimension that is cut; a dimension to be cut is
+  // filled up to equal chunks.
   static Shape padded(const Shape& local, int dim, int parts) {
     return local.with(dim, saturating_mul(ceil_div(local[dim], parts), parts));
   }
@@ -148,7 +152,8 @@ private:
   std::vector<RedistributeStep> steps_;
 };
 
-std::vector<LocalShard> all_shards(const Shape& shape, const DeviceMesh& mesh, const std::vector<Placement>& placements) {
+std::vector<LocalShard> all_shards(const Shape& shape, const DeviceMesh& mesh,
+                                   const std::vector<Placement>& placements) {
   std::vector<LocalShard> shards;
   for (int rank = 0; rank < mesh.ranks(); ++rank) shards.push_back(local_shard(shape, mesh, placements, rank));
   return shards;
@@ -171,7 +176,8 @@ std::optional<Error> pieces_fault(const DeviceMesh& mesh, const std::vector<Plac
 
 }  // namespace
 
-Result<std::vector<Placement>> check_placements(const Shape& shape, const DeviceMesh& mesh, std::vector<Placement> placements) {
+Result<std::vector<Placement>> check_placements(const Shape& shape, const DeviceMesh& mesh,
+                                                std::vector<Placement> placements) {
   if (static_cast<int>(placements.size()) != mesh.dims())
     return usage_error("mesh " + to_string(mesh) + " has " + std::to_string(mesh.dims()) + " dimensions, " +
                        std::to_string(placements.size()) + " placements are given; one per dimension is needed");

@@ -1,5 +1,6 @@
-// A tensor on a mesh and its way from one set of placements to another, as PyTorch's DTensor.redistribute goes it: the same
-// local shapes, the same collectives in the same order (torch 2.11, torch/distributed/tensor/_redistribute.py, greedy plan).
+// A tensor on a mesh and its way from one set of placements to another, as PyTorch's DTensor.redistribute goes it: the
+// same local shapes, the same collectives in the same order (torch 2.11, torch/distributed/tensor/_redistribute.py,
+// greedy plan).
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@
 
 namespace tpsim {
 
-// One rank's piece of a tensor. `ranges` are the global indices per tensor dimension in storage order, adjacent ones merged,
-// empty ones left out.
+// One rank's piece of a tensor. `ranges` are the global indices per tensor dimension in storage order, adjacent ones
+// merged, empty ones left out.
 struct LocalShard {
   Shape shape;
   std::vector<std::vector<Range>> ranges;
@@ -27,9 +28,10 @@ struct LocalShard {
 // Assumes placements that check_placements accepts.
 LocalShard local_shard(const Shape& shape, const DeviceMesh& mesh, const std::vector<Placement>& placements, int rank);
 
-// The placements with dims counted from the front and StridedShard(d, 1) as Shard(d). Errors: not one per mesh dimension, a
-// dim that the tensor lacks.
-Result<std::vector<Placement>> check_placements(const Shape& shape, const DeviceMesh& mesh, std::vector<Placement> placements);
+// The placements with dims counted from the front and StridedShard(d, 1) as Shard(d). Errors: not one per mesh
+// dimension, a dim that the tensor lacks.
+Result<std::vector<Placement>> check_placements(const Shape& shape, const DeviceMesh& mesh,
+                                                std::vector<Placement> placements);
 
 // On CPUs torch carries Shard(i) -> Shard(j) out as an all-gather and a cut, on GPUs as an all-to-all.
 enum class DeviceKind { cpu, cuda };

@@ -21,11 +21,11 @@ struct ElementType {
 
 // safetensors 0.6, enum Dtype, and the fnuz types that some writers use.
 constexpr std::array kElementTypes = {
-    ElementType{"BOOL", 8},    ElementType{"F4", 4},      ElementType{"F6_E2M3", 6}, ElementType{"F6_E3M2", 6},
-    ElementType{"U8", 8},      ElementType{"I8", 8},      ElementType{"F8_E5M2", 8}, ElementType{"F8_E4M3", 8},
+    ElementType{"BOOL", 8},    ElementType{"F4", 4},          ElementType{"F6_E2M3", 6},     ElementType{"F6_E3M2", 6},
+    ElementType{"U8", 8},      ElementType{"I8", 8},          ElementType{"F8_E5M2", 8},     ElementType{"F8_E4M3", 8},
     ElementType{"F8_E8M0", 8}, ElementType{"F8_E4M3FNUZ", 8}, ElementType{"F8_E5M2FNUZ", 8}, ElementType{"I16", 16},
-    ElementType{"U16", 16},    ElementType{"F16", 16},    ElementType{"BF16", 16},   ElementType{"I32", 32},
-    ElementType{"U32", 32},    ElementType{"F32", 32},    ElementType{"C64", 64},    ElementType{"F64", 64},
+    ElementType{"U16", 16},    ElementType{"F16", 16},        ElementType{"BF16", 16},       ElementType{"I32", 32},
+    ElementType{"U32", 32},    ElementType{"F32", 32},        ElementType{"C64", 64},        ElementType{"F64", 64},
     ElementType{"I64", 64},    ElementType{"U64", 64},
 };
 
@@ -44,7 +44,8 @@ std::string in_brackets(const Shape& shape) {
 // One entry of the header on its way to a CheckpointTensor.
 class EntryReader {
 public:
-  EntryReader(const std::string& path, const std::string& name, const Value& value) : path_(path), name_(name), value_(value) {}
+  EntryReader(const std::string& path, const std::string& name, const Value& value)
+      : path_(path), name_(name), value_(value) {}
 
   Result<CheckpointTensor> run() {
     const auto* entry = std::get_if<ValueObject>(&value_.data);
@@ -94,7 +95,8 @@ private:
     std::vector<std::int64_t> sizes;
     if (auto fault = read_sizes(entry, "shape", sizes)) return fault;
     if (sizes.size() > std::size_t{Shape::kMaxRank})
-      return error("has " + std::to_string(sizes.size()) + " dimensions; at most " + std::to_string(Shape::kMaxRank) + " are read");
+      return error("has " + std::to_string(sizes.size()) + " dimensions; at most " + std::to_string(Shape::kMaxRank) +
+                   " are read");
     tensor_.shape = Shape(sizes);
     return std::nullopt;
   }
@@ -102,8 +104,10 @@ private:
   std::optional<Error> read_offsets(const ValueObject& entry) {
     std::vector<std::int64_t> offsets;
     if (auto fault = read_sizes(entry, "data_offsets", offsets)) return fault;
-    if (offsets.size() != 2) return error("has " + std::to_string(offsets.size()) + " data_offsets; a begin and an end are needed");
-    if (offsets[1] < offsets[0]) return error("ends before it begins: data_offsets " + offsets_text(offsets[0], offsets[1]));
+    if (offsets.size() != 2)
+      return error("has " + std::to_string(offsets.size()) + " data_offsets; a begin and an end are needed");
+    if (offsets[1] < offsets[0])
+      return error("ends before it begins: data_offsets " + offsets_text(offsets[0], offsets[1]));
     tensor_.begin = offsets[0];
     tensor_.bytes = offsets[1] - offsets[0];
     return std::nullopt;
@@ -120,8 +124,8 @@ private:
     if (!bits) return error("has more bits than 64-bit arithmetic holds: " + what);
     if (*bits % 8 != 0) return error("does not fill whole bytes: " + what);
     if (*bits / 8 == tensor_.bytes) return std::nullopt;
-    return error("has data_offsets " + offsets_text(tensor_.begin, tensor_.begin + tensor_.bytes) + " but " + what + " needs " +
-                 std::to_string(*bits / 8) + " bytes");
+    return error("has data_offsets " + offsets_text(tensor_.begin, tensor_.begin + tensor_.bytes) + " but " + what +
+                 " needs " + std::to_string(*bits / 8) + " bytes");
   }
 
   const std::string& path_;
@@ -131,7 +135,8 @@ private:
   int bits_ = 0;
 };
 
-std::optional<Error> read_metadata(const std::string& path, const Value& value, std::map<std::string, std::string>& metadata) {
+std::optional<Error> read_metadata(const std::string& path, const Value& value,
+                                   std::map<std::string, std::string>& metadata) {
   const auto* object = std::get_if<ValueObject>(&value.data);
   if (object == nullptr)
     return input_error(base_name(path) + ": \"__metadata__\" is " + type_name(value) + ", not an object", path);
@@ -147,15 +152,18 @@ std::optional<Error> read_metadata(const std::string& path, const Value& value, 
 Error data_size_error(const std::string& path, std::int64_t described, std::int64_t file_size) {
   const auto text = [](std::int64_t n) { return with_separators(static_cast<std::uint64_t>(n)); };
   if (described > file_size) {
-    Error error = file_error(path, "is cut off: header says " + text(described) + " bytes, file has " + text(file_size));
+    Error error =
+        file_error(path, "is cut off: header says " + text(described) + " bytes, file has " + text(file_size));
     error.fixes = {"download the file again"};
     return error;
   }
-  return file_error(path, "holds bytes that no tensor owns: header says " + text(described) + " bytes, file has " + text(file_size));
+  return file_error(
+      path, "holds bytes that no tensor owns: header says " + text(described) + " bytes, file has " + text(file_size));
 }
 
 // The data must be covered without holes and overlaps, as the reference reader demands.
-std::optional<Error> check_layout(const std::string& path, std::vector<CheckpointTensor>& tensors, const HeaderText& header) {
+std::optional<Error> check_layout(const std::string& path, std::vector<CheckpointTensor>& tensors,
+                                  const HeaderText& header) {
   std::stable_sort(tensors.begin(), tensors.end(), [](const CheckpointTensor& a, const CheckpointTensor& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.bytes < b.bytes;
   });
@@ -165,14 +173,16 @@ std::optional<Error> check_layout(const std::string& path, std::vector<Checkpoin
     const std::string name = base_name(path) + ": tensor \"" + tensor.name + "\" ";
     const std::string place = "starts at byte " + std::to_string(tensor.begin) + " of the data, ";
     if (tensor.begin < end)
-      return input_error(name + "overlaps \"" + before->name + "\": it " + place + "that one ends at " + std::to_string(end), path);
+      return input_error(
+          name + "overlaps \"" + before->name + "\": it " + place + "that one ends at " + std::to_string(end), path);
     if (tensor.begin > end)
       return input_error(name + "leaves a hole: it " + place + "the one before ends at " + std::to_string(end), path);
     end = tensor.begin + tensor.bytes;
     before = &tensor;
   }
   const auto described = checked_add(end, header.data_begin);
-  if (!described || *described != header.file_size) return data_size_error(path, described.value_or(kSaturated), header.file_size);
+  if (!described || *described != header.file_size)
+    return data_size_error(path, described.value_or(kSaturated), header.file_size);
   return std::nullopt;
 }
 
@@ -198,7 +208,8 @@ Result<Checkpoint> read_safetensors(const std::string& path, const SafetensorsLi
   const auto header = parse_header(path, *text);
   if (!header) return header.error();
   if (static_cast<std::int64_t>(header->size()) > limits.tensors)
-    return file_error(path, "lists " + std::to_string(header->size()) + " tensors; the limit is " + std::to_string(limits.tensors));
+    return file_error(
+        path, "lists " + std::to_string(header->size()) + " tensors; the limit is " + std::to_string(limits.tensors));
   Checkpoint checkpoint;
   checkpoint.files = {path};
   for (const auto& [name, value] : *header) {

@@ -23,7 +23,8 @@ struct Magic {
 };
 
 constexpr std::array kMagics = {
-    Magic{"PK\x03\x04", "is a zip archive (a PyTorch .bin or .pt file?), not a safetensors file", "-m config.json also works"},
+    Magic{"PK\x03\x04", "is a zip archive (a PyTorch .bin or .pt file?), not a safetensors file",
+          "-m config.json also works"},
     Magic{"GGUF", "is a GGUF file, not a safetensors file", "-m config.json also works"},
     Magic{"\x80\x02", "is a pickle, not a safetensors file", "-m config.json also works"},
     Magic{"<!DOCTYPE", "is an HTML page, not a safetensors file", "download the raw file"},
@@ -85,7 +86,9 @@ Error over_limit(const std::string& path, std::uint64_t length, std::int64_t lim
 
 }  // namespace
 
-Error file_error(const std::string& path, const std::string& what) { return input_error(base_name(path) + " " + what, path); }
+Error file_error(const std::string& path, const std::string& what) {
+  return input_error(base_name(path) + " " + what, path);
+}
 
 std::string with_separators(std::uint64_t value) {
   std::string digits = std::to_string(value);
@@ -133,7 +136,8 @@ Result<HeaderText> read_header_text(const std::string& path, const SafetensorsLi
   header.data_begin = kLengthBytes + static_cast<std::int64_t>(length);
   auto bytes = read_beginning(path, header.data_begin);
   if (!bytes) return bytes.error();
-  if (static_cast<std::int64_t>(bytes->size()) != header.data_begin) return file_error(path, "changed while it was read");
+  if (static_cast<std::int64_t>(bytes->size()) != header.data_begin)
+    return file_error(path, "changed while it was read");
   bytes->erase(0, kLengthBytes);
   header.json = std::move(*bytes);
   return header;

@@ -53,13 +53,15 @@ private:
     const auto size = regular_file_size(path_);
     if (!size) return size.error();
     if (*size > limits_.header_bytes)
-      return file_error(path_, "has " + std::to_string(*size) + " bytes; the limit is " + std::to_string(limits_.header_bytes));
+      return file_error(
+          path_, "has " + std::to_string(*size) + " bytes; the limit is " + std::to_string(limits_.header_bytes));
     const auto text = read_beginning(path_, *size);
     if (!text) return text.error();
     auto value = parse_json(*text, path_);
     if (!value) return std::move(value.error());
     auto* object = std::get_if<ValueObject>(&value->data);
-    if (object == nullptr) return file_error(path_, std::string("is ") + type_name(*value) + ", not a checkpoint's index");
+    if (object == nullptr)
+      return file_error(path_, std::string("is ") + type_name(*value) + ", not a checkpoint's index");
     return std::move(*object);
   }
 
@@ -94,7 +96,8 @@ private:
     const auto* map = std::get_if<ValueObject>(&value->data);
     if (map == nullptr) return error(std::string("\"weight_map\" is ") + type_name(*value) + ", not an object");
     if (static_cast<std::int64_t>(map->size()) > limits_.tensors)
-      return error("it lists " + std::to_string(map->size()) + " tensors; the limit is " + std::to_string(limits_.tensors));
+      return error("it lists " + std::to_string(map->size()) + " tensors; the limit is " +
+                   std::to_string(limits_.tensors));
     for (const auto& [name, shard] : *map)
       if (auto fault = add_tensor(name, shard)) return fault;
     return std::nullopt;
@@ -153,8 +156,10 @@ private:
   Error absent_tensor(const std::string& file, const std::vector<std::string>& names, const Checkpoint& part) const {
     std::unordered_set<std::string_view> held;
     for (const auto& tensor : checkpoint_.tensors) held.insert(tensor.name);
-    const auto absent = std::find_if(names.begin(), names.end(), [&](const std::string& name) { return !held.contains(name); });
-    Error fault = error("tensor \"" + (absent == names.end() ? "" : *absent) + "\" is listed for " + base_name(file) + ", which does not hold it");
+    const auto absent =
+        std::find_if(names.begin(), names.end(), [&](const std::string& name) { return !held.contains(name); });
+    Error fault = error("tensor \"" + (absent == names.end() ? "" : *absent) + "\" is listed for " + base_name(file) +
+                        ", which does not hold it");
     fault.details.push_back(base_name(file) + " holds " + std::to_string(part.tensors.size()) + " tensors");
     fault.fixes = {"download the index and its shards again, from the same revision"};
     return fault;
@@ -171,8 +176,8 @@ private:
   const std::string& path_;
   const SafetensorsLimits& limits_;
   Checkpoint checkpoint_;
-  std::unordered_map<std::string, int> shard_index_;       // name in the index -> index into files
-  std::unordered_map<std::string, int> shard_of_;          // tensor -> index into files
+  std::unordered_map<std::string, int> shard_index_;  // name in the index -> index into files
+  std::unordered_map<std::string, int> shard_of_;     // tensor -> index into files
   std::vector<std::vector<std::string>> names_of_shard_;
 };
 

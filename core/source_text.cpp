@@ -64,7 +64,8 @@ SourcePosition locate(std::string_view text, const std::string& file, std::size_
   offset = std::min(offset, text.size());
   const auto before = text.substr(0, offset);
   const auto lines = std::count(before.begin(), before.end(), '\n');
-  return {file, 1 + static_cast<int>(lines), 1 + static_cast<int>(count_characters(before.substr(line_begin(text, offset))))};
+  return {file, 1 + static_cast<int>(lines),
+          1 + static_cast<int>(count_characters(before.substr(line_begin(text, offset))))};
 }
 
 std::string to_string(const SourcePosition& position) {
@@ -89,7 +90,8 @@ Error error_at(std::string_view text, const std::string& file, Span span, std::s
   }
   const std::string number = gutter(position.line);
   error.details.push_back(number + window.text);
-  std::string marker = std::string(number.size() - 2, ' ') + "| " + std::string(window.caret, ' ') + std::string(window.width, '^');
+  std::string marker =
+      std::string(number.size() - 2, ' ') + "| " + std::string(window.caret, ' ') + std::string(window.width, '^');
   if (!note.empty()) marker.append(" ").append(note);
   error.details.push_back(std::move(marker));
   return error;

@@ -24,12 +24,13 @@ std::string to_string(const SourcePosition& position);
 // The last part of a path.
 std::string base_name(std::string_view path);
 
-// An input error at a place, with the line and carets under the span; `note` stands behind the carets, and the line before
-// is shown with it:
+// An input error at a place, with the line and carets under the span; `note` stands behind the carets, and the line
+// before is shown with it:
 //   16 |   "hidden_size": 8192
 //   17 |   "num_hidden_layers": 80,
 //      |   ^ a comma is missing at the end of line 16
 // Long lines are cut around the span.
-Error error_at(std::string_view text, const std::string& file, Span span, std::string message, std::string_view note = {});
+Error error_at(std::string_view text, const std::string& file, Span span, std::string message,
+               std::string_view note = {});
 
 }  // namespace tpsim

@@ -7,8 +7,8 @@
 namespace tpsim {
 
 TEST_CASE("collective: names are read back", "[collective]") {
-  for (auto op : {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter, CollectiveOp::all_to_all,
-                  CollectiveOp::broadcast, CollectiveOp::send})
+  for (auto op : {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter,
+                  CollectiveOp::all_to_all, CollectiveOp::broadcast, CollectiveOp::send})
     CHECK(parse_collective(to_string(op)) == op);
   CHECK_FALSE(parse_collective("allreduce"));
 }
@@ -24,8 +24,8 @@ TEST_CASE("collective: wire bytes of the ring algorithm", "[collective]") {
 }
 
 TEST_CASE("collective: fractions of a byte are rounded up", "[collective]") {
-  CHECK(wire_bytes_per_rank(CollectiveOp::all_reduce, 10, 3) == 14);   // 2*2/3*10 = 13.33
-  CHECK(wire_bytes_per_rank(CollectiveOp::all_gather, 10, 3) == 7);    // 2/3*10 = 6.67
+  CHECK(wire_bytes_per_rank(CollectiveOp::all_reduce, 10, 3) == 14);  // 2*2/3*10 = 13.33
+  CHECK(wire_bytes_per_rank(CollectiveOp::all_gather, 10, 3) == 7);   // 2/3*10 = 6.67
   CHECK(wire_bytes_per_rank(CollectiveOp::all_gather, 9, 3) == 6);
 }
 

@@ -17,7 +17,8 @@ TEST_CASE("dtype: names of torch, of safetensors and short ones", "[dtype]") {
 }
 
 TEST_CASE("dtype: every name is read back", "[dtype]") {
-  for (auto dtype : {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::int8, DType::int4, DType::mxfp4, DType::int64}) {
+  for (auto dtype :
+       {DType::fp32, DType::fp16, DType::bf16, DType::fp8, DType::int8, DType::int4, DType::mxfp4, DType::int64}) {
     CHECK(parse_dtype(to_string(dtype)) == dtype);
     CHECK(parse_dtype(torch_name(dtype)) == dtype);
   }

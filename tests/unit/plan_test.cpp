@@ -49,8 +49,10 @@ TEST_CASE("plan: columns count characters, not bytes", "[plan]") {
 TEST_CASE("plan: JSON with a plan inside", "[plan]") {
   const std::string inner = R"({"a.q": "colwise", "a.o": "rowwise"})";
   CHECK(plan_of(R"({"tp_plan": )" + inner + "}", "p.json").rules == kTwoRules);
-  CHECK(plan_of(R"({"model_type": "llama", "num": 1.5e3, "list": [1, {"x": null}], "base_model_tp_plan": )" + inner + "}", "config.json")
-            .rules == kTwoRules);
+  CHECK(
+      plan_of(R"({"model_type": "llama", "num": 1.5e3, "list": [1, {"x": null}], "base_model_tp_plan": )" + inner + "}",
+              "config.json")
+          .rules == kTwoRules);
   CHECK(plan_of(R"({"text_config": {"base_model_tp_plan": )" + inner + "}}", "config.json").rules == kTwoRules);
 }
 
@@ -63,7 +65,8 @@ TEST_CASE("plan: every form of Python string", "[plan][python]") {
   CHECK(plan_of("{'a.q': 'colwise', \"a.o\": \"rowwise\"}").rules == kTwoRules);
   CHECK(plan_of("{'''a.q''': \"\"\"colwise\"\"\", r'a.o': u\"rowwise\",}").rules == kTwoRules);
   CHECK(plan_of("{\n 'a.' 'q': ('col'\n  'wise'),\n ('a.o'): (\n 'rowwise'\n),  # last\n}").rules == kTwoRules);
-  CHECK(plan_of("{'a\\x41\\101\\u0041\\U00000041\\'\\\"\\\\\\n\\\nb\\d': r'\\d'}").rules == rules({{"aAAAA'\"\\\nb\\d", "\\d"}}));
+  CHECK(plan_of("{'a\\x41\\101\\u0041\\U00000041\\'\\\"\\\\\\n\\\nb\\d': r'\\d'}").rules ==
+        rules({{"aAAAA'\"\\\nb\\d", "\\d"}}));
   CHECK(plan_of("{'''line\nbreak''': 'x'}").rules == rules({{"line\nbreak", "x"}}));
   CHECK(plan_of("{}").rules.empty());
 }
@@ -73,7 +76,8 @@ TEST_CASE("plan: dicts in larger Python code", "[plan][python]") {
   const auto is_plan = [&](const std::string& before, const std::string& after) {
     return plan_of(before + dict + after).rules == kTwoRules;
   };
-  CHECK(is_plan("class C(PretrainedConfig):\n    \"\"\"Doc: {'x': 'y'}\"\"\"\n    base_model_tp_plan = ", "\n    other = {'x': 'y'}\n"));
+  CHECK(is_plan("class C(PretrainedConfig):\n    \"\"\"Doc: {'x': 'y'}\"\"\"\n    base_model_tp_plan = ",
+                "\n    other = {'x': 'y'}\n"));
   CHECK(is_plan("_tp_plan: dict[str, str] = ", "\nrope = {'type': 'linear'}\n"));
   CHECK(is_plan("m = AutoModel.from_pretrained(\"id\", dtype=t.bfloat16, tp_plan=", ", x={'k': 'v'})\n"));
   CHECK(is_plan("import torch\n\nplan = ", "\nmodel = f(plan, {1: 2}, [x for x in {3, 4}], f'{x!r}')\n"));
@@ -104,7 +108,8 @@ TEST_CASE("plan: names without a known ending are read by their content", "[plan
   CHECK(plan_of("{\"a.q\": \"colwise\", \"a.o\": \"rowwise\",}", "-").rules == kTwoRules);
   CHECK(plan_of("tp_plan = {\"a.q\": \"colwise\", \"a.o\": \"rowwise\"}", "-").rules == kTwoRules);
   CHECK(plan_of("# plan\n{\"a.q\": \"colwise\", \"a.o\": \"rowwise\"}", "plan.txt").rules == kTwoRules);
-  CHECK(fault_of(R"({"a": "x", "a": "y"})", "-").message == "- is not a plan: \"a\" is given twice: first at line 1, column 2 (\"x\")");
+  CHECK(fault_of(R"({"a": "x", "a": "y"})", "-").message ==
+        "- is not a plan: \"a\" is given twice: first at line 1, column 2 (\"x\")");
 }
 
 TEST_CASE("plan: JSON faults", "[plan][error]") {
@@ -148,7 +153,8 @@ TEST_CASE("plan: values that are no strategies name the key", "[plan][error]") {
   CHECK(message(R"({"a": ["x"]})") == bad + "a list, not the name of a strategy");
   CHECK(message(R"({"a": {"x": "y"}})") == bad + "an object, not the name of a strategy");
   CHECK(message(R"({"tp_plan": "auto"})") == "p.json is not a plan: \"tp_plan\" is a string, not an object of rules");
-  CHECK(message(R"({"base_model_tp_plan": null})") == "p.json is not a plan: \"base_model_tp_plan\" is null, not an object of rules");
+  CHECK(message(R"({"base_model_tp_plan": null})") ==
+        "p.json is not a plan: \"base_model_tp_plan\" is null, not an object of rules");
 }
 
 TEST_CASE("plan: a fault shows its line", "[plan][error]") {
@@ -174,20 +180,23 @@ TEST_CASE("plan: Python that would have to be executed is refused", "[plan][pyth
   CHECK(message("{'a': -3}") == value + "an expression, not the name of a strategy");
   CHECK(message("{'a': b'x'}") == value + "a bytes literal, not the name of a strategy");
   CHECK(message("{'a': style}") == value + "the name style, not the name of a strategy");
-  CHECK(message("{'a': tp.ColwiseParallel(x=1)}") == value + "the object tp.ColwiseParallel(...), not the name of a strategy");
+  CHECK(message("{'a': tp.ColwiseParallel(x=1)}") ==
+        value + "the object tp.ColwiseParallel(...), not the name of a strategy");
   CHECK(message("{**base, 'a': 'x'}") == bad + "a ** spread cannot be read without executing the file");
   CHECK(message("{'a': 'x', **f(1, 2)}") == bad + "a ** spread cannot be read without executing the file");
   CHECK(message("{3: 'x'}") == bad + "a key is the number 3, not a string");
   CHECK(message("{'a', 'b'}") == bad + "\"a\" has no value");
   CHECK(message("{'a': , 'b': 'x'}") == bad + "\"a\" has no value");
-  CHECK(message("{f'layers.{i}': 'x' for i in range(3)}") == bad + "a key is an f-string (it would have to be executed), not a string");
+  CHECK(message("{f'layers.{i}': 'x' for i in range(3)}") ==
+        bad + "a key is an f-string (it would have to be executed), not a string");
   CHECK(message("tp_plan = {'a': style}\nx = {'k': 'v'}") == value + "the name style, not the name of a strategy");
 }
 
 TEST_CASE("plan: torch styles are answered with the strategy", "[plan][python][error]") {
   CHECK(fault_of("{'a': ColwiseParallel()}").fixes == std::vector<std::string>{"\"a\": \"colwise\""});
   CHECK(fault_of("{'a': RowwiseParallel(output_layouts=Shard(1))}").fixes ==
-        std::vector<std::string>{"write the name of a strategy (layouts have strategies of their own): tpsim strategies list"});
+        std::vector<std::string>{
+            "write the name of a strategy (layouts have strategies of their own): tpsim strategies list"});
 }
 
 TEST_CASE("plan: Python text that does not close or nests too deeply", "[plan][python][error]") {
@@ -206,7 +215,8 @@ TEST_CASE("plan: Python text that does not close or nests too deeply", "[plan][p
 }
 
 TEST_CASE("plan: several different plans in one file are listed", "[plan][python][error]") {
-  const auto error = fault_of("class A:\n  tp_plan = {'a': 'x'}\nclass B:\n  base_model_tp_plan = {'a': 'y', 'b': 'z'}\n");
+  const auto error =
+      fault_of("class A:\n  tp_plan = {'a': 'x'}\nclass B:\n  base_model_tp_plan = {'a': 'y', 'b': 'z'}\n");
   CHECK(error.message == "plan.py holds 2 different plans");
   CHECK(error.details == std::vector<std::string>{"tp_plan at 2:13, 1 rules", "base_model_tp_plan at 4:24, 2 rules"});
   CHECK(plan_of("a_tp_plan = {'a': 'x'}\nb_tp_plan = {'a': 'x'}\n").rules == rules({{"a", "x"}}));
@@ -228,7 +238,8 @@ TEST_CASE("plan: files that are something else", "[plan][error]") {
 
 TEST_CASE("plan: known other files are named", "[plan][error]") {
   const auto config = fault_of(R"({"model_type": "llama", "hidden_size": 8})", "config.json");
-  CHECK(config.message == "config.json is not a plan: the value of \"hidden_size\" is the number 8, not the name of a strategy");
+  CHECK(config.message ==
+        "config.json is not a plan: the value of \"hidden_size\" is the number 8, not the name of a strategy");
   CHECK(config.details.back() == "the file is a model's config.json without a base_model_tp_plan");
   const auto deepspeed = fault_of(R"({"tensor_parallel": {"autotp_size": 4}})", "ds.json");
   CHECK(deepspeed.details.back() == "the file is a DeepSpeed configuration; tpsim reads Transformers' tp_plan");
@@ -238,22 +249,26 @@ TEST_CASE("plan: known other files are named", "[plan][error]") {
 
 TEST_CASE("plan: normal forms are read back", "[plan]") {
   Plan plan;
-  plan.rules = rules({{"model.layers.*.q", "colwise"}, {"quote\"back\\slash", "tab\tnew\nline"}, {"\x01\x7F\xC3\xA4", ""}});
+  plan.rules =
+      rules({{"model.layers.*.q", "colwise"}, {"quote\"back\\slash", "tab\tnew\nline"}, {"\x01\x7F\xC3\xA4", ""}});
   CHECK(plan_of(to_json(plan), "p.json").rules == plan.rules);
   CHECK(plan_of(to_python(plan), "p.py").rules == plan.rules);
   CHECK(to_json({"", kTwoRules, {}}) == "{\n  \"a.q\": \"colwise\",\n  \"a.o\": \"rowwise\"\n}\n");
-  CHECK(to_python({"", kTwoRules, {}}, "_tp_plan") == "_tp_plan = {\n  \"a.q\": \"colwise\",\n  \"a.o\": \"rowwise\",\n}\n");
+  CHECK(to_python({"", kTwoRules, {}}, "_tp_plan") ==
+        "_tp_plan = {\n  \"a.q\": \"colwise\",\n  \"a.o\": \"rowwise\",\n}\n");
   CHECK(to_json({}) == "{}\n");
   CHECK(to_python({}) == "tp_plan = {}\n");
 }
 
 TEST_CASE("plan: patches add, replace and remove", "[plan]") {
   const Plan plan{"p", kTwoRules, {}};
-  CHECK(apply_patch(plan, {{"add", "new", "gather"}}).rules == rules({{"a.q", "colwise"}, {"a.o", "rowwise"}, {"new", "gather"}}));
+  CHECK(apply_patch(plan, {{"add", "new", "gather"}}).rules ==
+        rules({{"a.q", "colwise"}, {"a.o", "rowwise"}, {"new", "gather"}}));
   CHECK(apply_patch(plan, {{"replace", "a.q", "local"}}).rules == rules({{"a.q", "local"}, {"a.o", "rowwise"}}));
   CHECK(apply_patch(plan, {{"add", "a.q", "local"}}).rules == rules({{"a.q", "local"}, {"a.o", "rowwise"}}));
   CHECK(apply_patch(plan, {{"remove", "a.q", ""}, {"remove", "absent", ""}}).rules == rules({{"a.o", "rowwise"}}));
-  CHECK(apply_patch(plan, {{"remove", "a.q", ""}, {"add", "a.q", "x"}}).rules == rules({{"a.o", "rowwise"}, {"a.q", "x"}}));
+  CHECK(apply_patch(plan, {{"remove", "a.q", ""}, {"add", "a.q", "x"}}).rules ==
+        rules({{"a.o", "rowwise"}, {"a.q", "x"}}));
 }
 
 TEST_CASE("plan: a hundred thousand rules", "[plan]") {

@@ -23,9 +23,10 @@ std::vector<Placement> placements_of(const std::string& text) {
   return *placements;
 }
 
-Redistribution redistribute_text(const std::string& shape, const std::string& mesh, const std::string& from, const std::string& to,
-                                 DeviceKind device = DeviceKind::cpu) {
-  auto result = redistribute(*parse_shape(shape), mesh_of(mesh), placements_of(from), placements_of(to), {device, DType::fp32});
+Redistribution redistribute_text(const std::string& shape, const std::string& mesh, const std::string& from,
+                                 const std::string& to, DeviceKind device = DeviceKind::cpu) {
+  auto result =
+      redistribute(*parse_shape(shape), mesh_of(mesh), placements_of(from), placements_of(to), {device, DType::fp32});
   REQUIRE(result);
   return *result;
 }
@@ -49,8 +50,8 @@ std::int64_t sum_of(const std::vector<Range>& ranges) {
   return sum;
 }
 
-// Sum of a rank's values where the global tensor holds 0, 1, 2, ... in row-major order: per dimension stride times the sum of
-// its indices, times how often each index occurs.
+// Sum of a rank's values where the global tensor holds 0, 1, 2, ... in row-major order: per dimension stride times the
+// sum of its indices, times how often each index occurs.
 std::int64_t sum_of_values(const LocalShard& shard, const Shape& global) {
   std::int64_t sum = 0, stride = 1;
   for (int dim = global.rank() - 1; dim >= 0; --dim) {
@@ -86,7 +87,8 @@ std::vector<std::int64_t> elements(const LocalShard& shard, const Shape& shape) 
   return offsets;
 }
 
-std::vector<LocalShard> shards_of(const Shape& shape, const DeviceMesh& mesh, const std::vector<Placement>& placements) {
+std::vector<LocalShard> shards_of(const Shape& shape, const DeviceMesh& mesh,
+                                  const std::vector<Placement>& placements) {
   std::vector<LocalShard> shards;
   for (int rank = 0; rank < mesh.ranks(); ++rank) shards.push_back(local_shard(shape, mesh, placements, rank));
   return shards;
@@ -198,7 +200,8 @@ TEST_CASE("redistribute: sizes beyond 64 bits are refused", "[redistribute]") {
   const Shape huge{std::int64_t{1} << 40, std::int64_t{1} << 40};
   const auto result = redistribute(huge, mesh_of("2"), placements_of("S(0)"), placements_of("R"));
   REQUIRE_FALSE(result);
-  CHECK(result.error().message == "a tensor of shape 1099511627776x1099511627776 has more bits than 64-bit arithmetic holds");
+  CHECK(result.error().message ==
+        "a tensor of shape 1099511627776x1099511627776 has more bits than 64-bit arithmetic holds");
   CHECK_FALSE(redistribute({8, 6}, mesh_of("65536"), placements_of("StridedShard(0,4096)"), placements_of("R")));
 }
 
@@ -214,7 +217,8 @@ TEST_CASE("redistribute: a strided shard holds a piece of each block", "[redistr
 }
 
 TEST_CASE("redistribute: strided and plain shards meet at Replicate", "[redistribute][strided]") {
-  CHECK(collectives_text(redistribute_text("8x6", "2", "_S(0,2)", "S(0)")) == std::vector<std::string>{"all_gather 4x6"});
+  CHECK(collectives_text(redistribute_text("8x6", "2", "_S(0,2)", "S(0)")) ==
+        std::vector<std::string>{"all_gather 4x6"});
   CHECK(collectives_text(redistribute_text("8x6", "2", "P", "_S(0,2)")) == std::vector<std::string>{"all_reduce 8x6"});
   CHECK(collectives_text(redistribute_text("8x6", "2", "R", "_S(0,2)")).empty());
 }

@@ -44,9 +44,8 @@ std::string safetensors(const std::string& header, std::size_t data) {
   return length_bytes(header.size()) + header + std::string(data, '\0');
 }
 
-const std::string kGood =
-    R"({"__metadata__":{"format":"pt"},"b":{"dtype":"BF16","shape":[4,2],"data_offsets":[4,20]},)"
-    R"("a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})";
+const std::string kGood = R"({"__metadata__":{"format":"pt"},"b":{"dtype":"BF16","shape":[4,2],"data_offsets":[4,20]},)"
+                          R"("a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})";
 
 std::string fault(const std::string& header, std::size_t data) {
   const Scratch scratch;
@@ -58,7 +57,9 @@ std::string fault(const std::string& header, std::size_t data) {
   return result.error().message;
 }
 
-std::string tensor_fault(const std::string& entry, std::size_t data = 16) { return fault(R"({"t":)" + entry + "}", data); }
+std::string tensor_fault(const std::string& entry, std::size_t data = 16) {
+  return fault(R"({"t":)" + entry + "}", data);
+}
 
 std::string raw_fault(const std::string& bytes, const SafetensorsLimits& limits = {}) {
   const Scratch scratch;
@@ -102,7 +103,9 @@ TEST_CASE("safetensors: padded headers, empty tensors, sub-byte and eight-dimens
   };
   CHECK(reads("{}", 0));
   CHECK(reads("{}      ", 0));
-  CHECK(reads(R"({"a":{"dtype":"F32","shape":[0,7],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 2));
+  CHECK(reads(
+      R"({"a":{"dtype":"F32","shape":[0,7],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})",
+      2));
   CHECK(reads(R"({"a":{"dtype":"F4","shape":[3,2],"data_offsets":[0,3]}})", 3));
   CHECK(reads(R"({"a":{"dtype":"I64","shape":[1,1,1,1,1,1,1,1],"data_offsets":[0,8]}})", 8));
 }
@@ -120,11 +123,14 @@ TEST_CASE("safetensors: entries that lie", "[safetensors][error]") {
         t + "has data_offsets [0, 10] but BF16 [4, 2] needs 16 bytes");
   CHECK(tensor_fault("3") == t + "is an integer, not an object");
   CHECK(tensor_fault(R"({"shape":[],"data_offsets":[0,0]})") == t + "has no \"dtype\"");
-  CHECK(tensor_fault(R"({"dtype":4,"shape":[],"data_offsets":[0,0]})") == t + "has a dtype that is an integer, not a string");
+  CHECK(tensor_fault(R"({"dtype":4,"shape":[],"data_offsets":[0,0]})") ==
+        t + "has a dtype that is an integer, not a string");
   CHECK(tensor_fault(R"({"dtype":"Q4","shape":[],"data_offsets":[0,0]})") == t + "has the unknown dtype \"Q4\"");
   CHECK(tensor_fault(R"({"dtype":"U8","data_offsets":[0,0]})") == t + "has no \"shape\"");
-  CHECK(tensor_fault(R"({"dtype":"U8","shape":4,"data_offsets":[0,4]})") == t + "has \"shape\" that is an integer, not a list");
-  CHECK(tensor_fault(R"({"dtype":"U8","shape":[-4],"data_offsets":[0,4]})") == t + "has the negative number -4 in \"shape\"");
+  CHECK(tensor_fault(R"({"dtype":"U8","shape":4,"data_offsets":[0,4]})") ==
+        t + "has \"shape\" that is an integer, not a list");
+  CHECK(tensor_fault(R"({"dtype":"U8","shape":[-4],"data_offsets":[0,4]})") ==
+        t + "has the negative number -4 in \"shape\"");
   CHECK(tensor_fault(R"({"dtype":"U8","shape":[1.5],"data_offsets":[0,4]})") ==
         t + "has 1.5 in \"shape\", not a whole number of 64 bits");
   CHECK(tensor_fault(R"({"dtype":"U8","shape":["4"],"data_offsets":[0,4]})") ==
@@ -134,8 +140,10 @@ TEST_CASE("safetensors: entries that lie", "[safetensors][error]") {
   CHECK(tensor_fault(R"({"dtype":"U8","shape":[16]})") == t + "has no \"data_offsets\"");
   CHECK(tensor_fault(R"({"dtype":"U8","shape":[16],"data_offsets":[0]})") ==
         t + "has 1 data_offsets; a begin and an end are needed");
-  CHECK(tensor_fault(R"({"dtype":"U8","shape":[16],"data_offsets":[-1,15]})") == t + "has the negative number -1 in \"data_offsets\"");
-  CHECK(tensor_fault(R"({"dtype":"U8","shape":[16],"data_offsets":[16,0]})") == t + "ends before it begins: data_offsets [16, 0]");
+  CHECK(tensor_fault(R"({"dtype":"U8","shape":[16],"data_offsets":[-1,15]})") ==
+        t + "has the negative number -1 in \"data_offsets\"");
+  CHECK(tensor_fault(R"({"dtype":"U8","shape":[16],"data_offsets":[16,0]})") ==
+        t + "ends before it begins: data_offsets [16, 0]");
   CHECK(tensor_fault(R"({"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,16]})") ==
         t + "has more bits than 64-bit arithmetic holds: U8 [4294967296, 4294967296]");
   CHECK(tensor_fault(R"({"dtype":"F64","shape":[1152921504606846976],"data_offsets":[0,16]})") ==
@@ -145,7 +153,8 @@ TEST_CASE("safetensors: entries that lie", "[safetensors][error]") {
 
 TEST_CASE("safetensors: overlaps, holes and the end of the file", "[safetensors][error]") {
   const auto two = [](const std::string& a, const std::string& b) {
-    return R"({"a":{"dtype":"U8","shape":[8],"data_offsets":)" + a + R"(},"b":{"dtype":"U8","shape":[8],"data_offsets":)" + b + "}}";
+    return R"({"a":{"dtype":"U8","shape":[8],"data_offsets":)" + a +
+           R"(},"b":{"dtype":"U8","shape":[8],"data_offsets":)" + b + "}}";
   };
   CHECK(fault(two("[0,8]", "[4,12]"), 12) ==
         "m.safetensors: tensor \"b\" overlaps \"a\": it starts at byte 4 of the data, that one ends at 8");
@@ -159,7 +168,8 @@ TEST_CASE("safetensors: overlaps, holes and the end of the file", "[safetensors]
   CHECK(fault(two("[0,8]", "[8,16]"), 20) ==
         "m.safetensors holds bytes that no tensor owns: header says " + size(16) + " bytes, file has " + size(20));
   CHECK(fault(R"({"t":{"dtype":"U8","shape":[8],"data_offsets":[9223372036854775799,9223372036854775807]}})", 8) ==
-        "m.safetensors: tensor \"t\" leaves a hole: it starts at byte 9223372036854775799 of the data, the one before ends at 0");
+        "m.safetensors: tensor \"t\" leaves a hole: it starts at byte 9223372036854775799 of the data, the one before "
+        "ends at 0");
 }
 
 TEST_CASE("safetensors: headers that are not what they should be", "[safetensors][error]") {
@@ -191,7 +201,8 @@ TEST_CASE("safetensors: the LFS message names the header it would mean", "[safet
   const auto result = read_safetensors(scratch.write("m.safetensors", "version https://git-lfs.github.com/spec/v1\n"));
   REQUIRE_FALSE(result);
   CHECK(result.error().details ==
-        std::vector<std::string>{"its first 8 bytes \"version \" would mean a header of 2,336,927,755,350,992,246 bytes"});
+        std::vector<std::string>{
+            "its first 8 bytes \"version \" would mean a header of 2,336,927,755,350,992,246 bytes"});
 }
 
 TEST_CASE("safetensors: limits", "[safetensors][error]") {
@@ -207,7 +218,8 @@ TEST_CASE("safetensors: folders, pipes and absent files do not hang", "[safetens
   fs::create_directory(scratch.path("folder.safetensors"));
   CHECK(message(scratch.path("folder.safetensors")) == "folder.safetensors is a folder, not a file");
   REQUIRE(::mkfifo(scratch.path("pipe.safetensors").c_str(), 0600) == 0);
-  CHECK(message(scratch.path("pipe.safetensors")) == "pipe.safetensors is a pipe, socket or device, not a regular file");
+  CHECK(message(scratch.path("pipe.safetensors")) ==
+        "pipe.safetensors is a pipe, socket or device, not a regular file");
   CHECK(read_safetensors_index(scratch.path("pipe.safetensors")).error().message ==
         "pipe.safetensors is a pipe, socket or device, not a regular file");
 }
@@ -220,8 +232,8 @@ TEST_CASE("index: shards beside it are read, missing ones and pointers give name
     "z":"2.safetensors","b":"1.safetensors","a":"1.safetensors","y":"3.safetensors","x":"2.safetensors"}})");
   const auto checkpoint = read_safetensors_index(path);
   REQUIRE(checkpoint);
-  CHECK(checkpoint->files ==
-        std::vector<std::string>{scratch.path("2.safetensors"), scratch.path("1.safetensors"), scratch.path("3.safetensors")});
+  CHECK(checkpoint->files == std::vector<std::string>{scratch.path("2.safetensors"), scratch.path("1.safetensors"),
+                                                      scratch.path("3.safetensors")});
   REQUIRE(checkpoint->tensors.size() == 2);
   CHECK(checkpoint->tensors[1].name == "b");
   CHECK(checkpoint->tensors[1].file == 1);
@@ -260,14 +272,16 @@ TEST_CASE("index: faults", "[safetensors][index][error]") {
         "i.json: the file of tensor \"a\" leaves the folder of the index: \"../../etc/passwd\"");
   CHECK(index_fault(R"({"weight_map":{"a":"x/../../y"}})") ==
         "i.json: the file of tensor \"a\" leaves the folder of the index: \"x/../../y\"");
-  CHECK(index_fault(R"({"weight_map":{"a":"/etc/passwd"}})") == "i.json: the file of tensor \"a\" is an absolute path: \"/etc/passwd\"");
+  CHECK(index_fault(R"({"weight_map":{"a":"/etc/passwd"}})") ==
+        "i.json: the file of tensor \"a\" is an absolute path: \"/etc/passwd\"");
   CHECK(index_fault(R"({"weight_map":{"a":""}})") == "i.json: the file of tensor \"a\" is empty: \"\"");
 }
 
 TEST_CASE("index: a tensor that its shard lacks", "[safetensors][index][error]") {
   const Scratch scratch;
   scratch.write("1.safetensors", safetensors(kGood, 20));
-  const auto result = read_safetensors_index(scratch.write("i.json", R"({"weight_map":{"a":"1.safetensors","c":"1.safetensors"}})"));
+  const auto result =
+      read_safetensors_index(scratch.write("i.json", R"({"weight_map":{"a":"1.safetensors","c":"1.safetensors"}})"));
   REQUIRE_FALSE(result);
   CHECK(result.error().message == "i.json: tensor \"c\" is listed for 1.safetensors, which does not hold it");
 }

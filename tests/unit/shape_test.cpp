@@ -12,7 +12,8 @@ TEST_CASE("shape: text is read back", "[shape]") {
   CHECK(parse_shape("8192x28672") == Shape{8192, 28672});
   CHECK(parse_shape("scalar") == Shape{});
   CHECK(parse_shape("0x3") == Shape{0, 3});
-  for (const char* text : {"", "x", "2x", "x2", "2 x 3", "-1", "2x-3", "2.5", "99999999999999999999", "1x1x1x1x1x1x1x1x1"})
+  for (const char* text :
+       {"", "x", "2x", "x2", "2 x 3", "-1", "2x-3", "2.5", "99999999999999999999", "1x1x1x1x1x1x1x1x1"})
     CHECK_FALSE(parse_shape(text));
 }
 
