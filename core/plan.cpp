@@ -17,6 +17,13 @@ Error whole_file_error(const std::string& file, const std::string& what, std::ve
   return error;
 }
 
+// At a byte that cannot be shown.
+Error byte_error(std::string_view text, const std::string& file, std::size_t offset, const std::string& what) {
+  Error error = whole_file_error(file, what);
+  error.where = to_string(locate(text, file, offset));
+  return error;
+}
+
 // A safetensors file starts with the length of its JSON header in 8 bytes, little endian.
 bool looks_like_safetensors(std::string_view text) {
   return text.size() > 9 && text[8] == '{' && text.substr(0, 8).find('\0') != std::string_view::npos;
@@ -34,13 +41,13 @@ std::optional<Error> not_a_text(std::string_view text, const std::string& file) 
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
     return whole_file_error(file, "is UTF-16; a plan is UTF-8", {"iconv -f UTF-16 -t UTF-8 " + file});
   if (const auto nul = text.find('\0'); nul != std::string_view::npos)
-    return whole_file_error(file, "holds a NUL byte at offset " + std::to_string(nul) + ", so it is no text");
+    return byte_error(text, file, nul, "holds a NUL byte at offset " + std::to_string(nul) + ", so it is no text");
   const auto start = text.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos)
     return whole_file_error(file, "is empty", {"tpsim plan init prints a plan to start from"});
   if (text[start] == '<') return error_at(text, file, {start, 1}, base_name(file) + " is HTML or XML, not a plan");
   if (const auto bad = find_invalid_utf8(text))
-    return whole_file_error(file, "is not UTF-8: invalid byte at offset " + std::to_string(*bad));
+    return byte_error(text, file, *bad, "is not UTF-8: invalid byte at offset " + std::to_string(*bad));
   return std::nullopt;
 }
 
@@ -94,12 +101,12 @@ Error several_plans(const std::string& file, const std::vector<DictLiteral*>& bo
 
 // The one bound to a plan's name; else the last that holds strings only; else the last. Dicts inside others count only
 // by name.
-Result<DictLiteral*> choose(std::vector<DictLiteral>& dicts, const std::string& file) {
+Result<DictLiteral*> choose(std::vector<DictLiteral>& dicts, const std::string& file, std::string_view name) {
   std::vector<DictLiteral*> bound;
   DictLiteral* last = nullptr;
   DictLiteral* last_of_strings = nullptr;
   for (auto& dict : dicts) {
-    if (names_a_plan(dict.binding)) bound.push_back(&dict);
+    if (ends_in(dict.binding, name)) bound.push_back(&dict);
     if (dict.nested) continue;
     last = &dict;
     if (!dict.fault && !dict.entries.empty()) last_of_strings = &dict;
@@ -158,13 +165,13 @@ std::vector<Rule> to_rules(std::vector<DictEntry>& entries, const std::string& f
 
 }  // namespace
 
-Result<Plan> read_plan(std::string_view text, const std::string& file) {
+Result<Plan> read_plan(std::string_view text, const std::string& file, std::string_view name) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (auto error = not_a_text(text, file)) return std::move(*error);
   const bool json = syntax_of(text, file) == PlanSyntax::json;
   auto dicts = json ? find_json_dicts(text, file) : find_python_dicts(text, file);
   if (!dicts) return std::move(dicts.error());
-  const auto dict = choose(*dicts, file);
+  const auto dict = choose(*dicts, file, name);
   if (!dict) return dict.error();
   if ((*dict)->fault) return fault_error(text, file, **dict);
   return Plan{base_name(file), to_rules((*dict)->entries, file), to_rules((*dict)->overridden, file)};

@@ -36,12 +36,12 @@ struct Plan {
 
 // Reads a plan from text: a JSON object of strings or a Python dict literal (parsed, never executed). A Python text may
 // hold assignments and other code around the dict. The plan is the dict bound to a name, argument or key that ends in
-// `tp_plan`, at any depth; else the last dict literal that is not inside another and holds strings only. Names ending
-// in .json are read as JSON, .py and .pydict as Python; other names by their content. Equal keys: an error in JSON; in
-// Python the last value counts, at the first one's place in the order. `file` is used in positions. Errors: several
-// different dicts bound to such names, values that are not strings, `**` spreads, f-strings, more than 64 MiB, more
-// than 64 levels, files that are something else.
-Result<Plan> read_plan(std::string_view text, const std::string& file);
+// `name` (in any letter case), at any depth; else the last dict literal that is not inside another and holds strings
+// only. Names ending in .json are read as JSON, .py and .pydict as Python; other names by their content. Equal keys: an
+// error in JSON; in Python the last value counts, at the first one's place in the order. `file` is used in positions.
+// Errors: several different dicts bound to such names, values that are not strings, `**` spreads, f-strings, more than
+// 64 MiB, more than 64 levels, files that are something else.
+Result<Plan> read_plan(std::string_view text, const std::string& file, std::string_view name = "tp_plan");
 
 // The plan after the operations, in order: "add" and "replace" set a key's strategy in place or append it, "remove"
 // drops it if it is there. Positions of untouched rules stay.

@@ -1,5 +1,7 @@
 #include "core/plan_dicts.h"
 
+#include <algorithm>
+#include <cctype>
 #include <unordered_map>
 
 namespace tpsim {
@@ -15,7 +17,16 @@ void note_other_key(DictLiteral& dict, const std::string& key) {
 
 TextPlace place_of(const Token& token) { return {token.line, token.column, token.span}; }
 
-bool names_a_plan(std::string_view binding) { return binding.ends_with("tp_plan"); }
+bool ends_in(std::string_view binding, std::string_view name) {
+  if (binding.size() < name.size()) return false;
+  const auto tail = binding.substr(binding.size() - name.size());
+  return std::equal(tail.begin(), tail.end(), name.begin(),
+                    [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
+
+bool names_a_plan(std::string_view binding) {
+  return ends_in(binding, "tp_plan") || ends_in(binding, "ep_plan") || ends_in(binding, "pp_plan");
+}
 
 std::vector<std::pair<std::size_t, std::size_t>> repeated_keys(const std::vector<DictEntry>& entries) {
   std::unordered_map<std::string_view, std::size_t> first;

@@ -51,7 +51,8 @@ Result<std::vector<DictLiteral>> find_python_dicts(std::string_view text, const 
 void set_fault(DictLiteral& dict, TextPlace place, std::string message, std::vector<std::string> fixes = {});
 void note_other_key(DictLiteral& dict, const std::string& key);
 TextPlace place_of(const Token& token);
-bool names_a_plan(std::string_view binding);  // ends in "tp_plan"
+bool ends_in(std::string_view binding, std::string_view name);  // in any letter case
+bool names_a_plan(std::string_view binding);                    // ends in "tp_plan", "ep_plan" or "pp_plan"
 // The index of the earlier entry with an equal key for each entry that has one, in order: (earlier, later).
 std::vector<std::pair<std::size_t, std::size_t>> repeated_keys(const std::vector<DictEntry>& entries);
 

@@ -88,6 +88,15 @@ TEST_CASE("plan: dicts in larger Python code", "[plan][python]") {
   CHECK(is_plan("if flag: tp_plan = ", "\n"));
 }
 
+TEST_CASE("plan: other plans of the same file by name", "[plan][python]") {
+  const std::string text =
+      "base_model_tp_plan = {'a': 'x'}\nbase_model_pp_plan = {'a': (['h'], ['h'])}\nBASE_MODEL_EP_PLAN = {'a': 'y'}\n";
+  CHECK(plan_of(text).rules == rules({{"a", "x"}}));
+  const auto expert = read_plan(text, "p.py", "ep_plan");
+  REQUIRE(expert);
+  CHECK(expert->rules == rules({{"a", "y"}}));
+}
+
 TEST_CASE("plan: the place in larger code is exact", "[plan][python]") {
   const auto plan = plan_of("x = 1\ntp_plan = {\n    # a comment\n    'a.q': \"colwise\",\n}\n");
   CHECK(plan.rules[0].position == SourcePosition{"plan.py", 4, 5});
@@ -232,6 +241,7 @@ TEST_CASE("plan: files that are something else", "[plan][error]") {
   CHECK(message(std::string("\x10\0\0\0\0\0\0\0{\"x\": {}}", 17)) == "p.json is a safetensors file, not a plan");
   CHECK(message(std::string("{\"a\": \"b\0\"}", 11)) == "p.json holds a NUL byte at offset 8, so it is no text");
   CHECK(message("{\"a\": \"\xFF\"}") == "p.json is not UTF-8: invalid byte at offset 7");
+  CHECK(fault_of("{\n\"a\": \"\xFF\"}", "p.json").where == "p.json:2:7");
   CHECK(message("\xFF\xFE{") == "p.json is UTF-16; a plan is UTF-8");
   CHECK(message(std::string((64u << 20u) + 1, ' ')) == "p.json has 67108865 bytes; a plan may have 67108864");
 }
