@@ -5,6 +5,7 @@
 #include "core/architecture_data.h"
 #include "core/architecture_merge.h"
 #include "core/architecture_parser.h"
+#include "core/data.h"
 #include "core/suggest.h"
 
 namespace tpsim {
@@ -160,7 +161,7 @@ private:
     auto expression = parse_expression(std::string_view(*text).substr(1));
     if (!expression) return faults_.at(pointer, expression.error());
     Scope scope = field_scope();
-    if (auto bound = bind(*expression, scope); !bound) return faults_.at(pointer, bound.error());
+    if (auto bound = bind_names(*expression, scope); !bound) return faults_.at(pointer, bound.error());
     preset.expression = *std::move(expression);
     return preset;
   }
@@ -255,7 +256,16 @@ private:
 }  // namespace
 
 Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect) {
-  auto merged = merged_description(model_type, dialect);
+  return load_architecture(model_type, dialect, [](std::string_view type) -> std::optional<DescriptionText> {
+    const std::string path = "plans/" + std::string(type) + "/architecture.json";
+    const auto text = find_data(path);
+    if (!text) return std::nullopt;
+    return DescriptionText{data_origin(path), std::string(*text)};
+  });
+}
+
+Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect, const FindDescription& find) {
+  auto merged = merged_description(model_type, dialect, find);
   if (!merged) return merged.error();
   return DescriptionParser(*std::move(merged), dialect).parse();
 }

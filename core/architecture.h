@@ -1,7 +1,9 @@
 // From a description (plans/<model_type>/architecture.json) and a config to a Model. docs/architecture.md is the language.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,13 @@ private:
 // The description of a model type for a dialect. Errors: unknown type (with near names), cyclic `extends`, and any fault
 // of the file, with its place.
 Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect);
+// The same with the texts from elsewhere than the data files.
+struct DescriptionText {
+  std::string file;  // for messages
+  std::string text;
+};
+using FindDescription = std::function<std::optional<DescriptionText>(std::string_view model_type)>;
+Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect, const FindDescription& find);
 std::vector<std::string> described_model_types();
 
 // Builds the model that the config describes. Errors name the config field.

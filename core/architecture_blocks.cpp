@@ -58,7 +58,7 @@ private:
       auto parsed = parse_expression(*text);
       if (!parsed) return faults_.at(pointer, parsed.error());
       placed.expression = *std::move(parsed);
-      if (auto bound = bind(placed.expression, scope_); !bound) return faults_.at(pointer, bound.error());
+      if (auto bound = bind_names(placed.expression, scope_); !bound) return faults_.at(pointer, bound.error());
     } else if (std::holds_alternative<ValueList>(value.data) || std::holds_alternative<ValueObject>(value.data)) {
       return faults_.at(pointer, "an expression is needed here, not " + std::string(type_name(value)));
     } else {
@@ -81,6 +81,9 @@ private:
   Result<void> locals() {
     auto object = part("locals");
     if (!object) return object.error();
+    if ((*object)->size() > kMaxLocals) {
+      return faults_.at(block_.pointer / "locals", "more than " + std::to_string(kMaxLocals) + " locals");
+    }
     for (const auto& [name, value] : **object) {
       if (!is_identifier(name)) return faults_.at(block_.pointer / "locals" / name, "\"" + name + "\" is not a name");
       scope_.locals.push_back(name);
@@ -207,7 +210,7 @@ private:
     ModuleNode lowered;
     lowered.kind = ModuleNodeKind::choice;
     lowered.control = node.children[1];
-    if (auto bound = bind(*lowered.control, text_, scope_); !bound) return bound.error();
+    if (auto bound = bind_names(*lowered.control, text_, scope_); !bound) return bound.error();
     for (std::size_t branch = 0; branch < node.children.size(); branch += 2) {
       auto child = lower(node.children[branch], in_list);
       if (!child) return child;
@@ -220,7 +223,7 @@ private:
     ModuleNode lowered;
     lowered.kind = ModuleNodeKind::list;
     lowered.control = node.children[1];
-    if (auto bound = bind(*lowered.control, text_, scope_); !bound) return bound.error();
+    if (auto bound = bind_names(*lowered.control, text_, scope_); !bound) return bound.error();
     const std::size_t place = scope_.locals.size();
     lowered.variable = kFirstLocal + static_cast<int>(place);
     scope_.locals.push_back(node.text);
@@ -266,7 +269,7 @@ private:
       auto& argument = lowered.arguments.emplace_back();
       if (place < 0) continue;
       argument = node.children[static_cast<std::size_t>(place)];
-      if (auto bound = bind(*argument, text_, scope_); !bound) return bound.error();
+      if (auto bound = bind_names(*argument, text_, scope_); !bound) return bound.error();
     }
     return lowered;
   }
@@ -281,6 +284,12 @@ private:
     for (const auto& module : block_.modules) names.modules.push_back(module.name);
     for (const auto& tensor : block_.tensors) names.tensors.push_back(tensor.name);
     for (const auto& buffer : block_.buffers) names.tensors.push_back(buffer.name);
+    for (const auto& name : names.tensors) {
+      if (std::count(names.tensors.begin(), names.tensors.end(), name) > 1 ||
+          std::count(names.modules.begin(), names.modules.end(), name) > 0) {
+        return faults_.at(block_.pointer, "\"" + name + "\" is the name of two things of this block");
+      }
+    }
     std::size_t line = 0;
     auto program = parse_program(*lines, names, line);
     if (!program) return faults_.at(pointer / std::to_string(line), program.error());
@@ -408,11 +417,14 @@ Result<void> parse_parameters(const ValueObject& object, const DescriptionFaults
     const auto sign = text.find('=');
     BlockParameter parameter{text.substr(0, sign), std::nullopt, false};
     if (!is_identifier(parameter.name)) return faults.at(here, "\"" + parameter.name + "\" is not a name");
+    for (const auto& earlier : block.parameters) {
+      if (earlier.name == parameter.name) return faults.at(here, "parameter \"" + parameter.name + "\" is named twice");
+    }
     if (sign != std::string::npos) {
       auto preset = parse_expression(std::string_view(text).substr(sign + 1));
       if (!preset) return faults.at(here, preset.error());
       Scope scope{&data.field_index, {}, {{"transformers", Value{std::int64_t{data.dialect.number()}}}}};
-      if (auto bound = bind(*preset, scope); !bound) return faults.at(here, bound.error());
+      if (auto bound = bind_names(*preset, scope); !bound) return faults.at(here, bound.error());
       parameter.preset = PlacedExpression{*std::move(preset), here};
     }
     block.parameters.push_back(std::move(parameter));

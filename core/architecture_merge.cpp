@@ -93,19 +93,17 @@ bool is_type_name(std::string_view type) {
 
 class DescriptionReader {
 public:
-  explicit DescriptionReader(const Dialect& dialect) : dialect_(dialect) {}
+  DescriptionReader(const Dialect& dialect, const FindDescription& find) : dialect_(dialect), find_(find) {}
 
   Result<void> read(const std::string& model_type, ValueObject& merged) {
     if (auto entered = enter(model_type); !entered) return entered;
-    const std::string path = "plans/" + model_type + "/architecture.json";
-    const auto text = is_type_name(model_type) ? find_data(path) : std::nullopt;
-    if (!text) return unknown_type(model_type);
-    const std::string file = data_origin(path);
-    auto parsed = parse_json(*text, file);
+    const auto found = is_type_name(model_type) ? find_(model_type) : std::nullopt;
+    if (!found) return unknown_type(model_type);
+    auto parsed = parse_json(found->text, found->file);
     if (!parsed) return parsed.error();
     const auto* object = std::get_if<ValueObject>(&parsed->data);
-    if (object == nullptr) return input_error("a description is an object, not " + std::string(type_name(*parsed)), file);
-    return merge_file(file, *object, merged);
+    if (object == nullptr) return input_error("a description is an object, not " + std::string(type_name(*parsed)), found->file);
+    return merge_file(found->file, *object, merged);
   }
 
   std::vector<DescriptionLayer> take_layers() { return std::move(layers_); }
@@ -208,6 +206,7 @@ private:
   }
 
   const Dialect dialect_;
+  const FindDescription& find_;
   std::vector<std::string> chain_;
   std::vector<DescriptionLayer> layers_;
   std::string file_of_extends_;
@@ -250,8 +249,9 @@ std::size_t depth_of(const Value& value, std::string_view pointer) {
 
 void merge_description(ValueObject& base, const ValueObject& overlay) { merge(base, overlay, Level::top); }
 
-Result<MergedDescription> merged_description(std::string_view model_type, const Dialect& dialect) {
-  DescriptionReader reader(dialect);
+Result<MergedDescription> merged_description(std::string_view model_type, const Dialect& dialect,
+                                             const FindDescription& find) {
+  DescriptionReader reader(dialect, find);
   MergedDescription merged;
   if (auto read = reader.read(std::string(model_type), merged.object); !read) return read.error();
   merged.layers = reader.take_layers();

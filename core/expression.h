@@ -13,7 +13,7 @@
 
 namespace tpsim {
 
-inline constexpr int kMaxExpressionNodes = 400;
+inline constexpr int kMaxExpressionNodes = 200;
 inline constexpr int kMaxExpressionDepth = 60;
 inline constexpr std::size_t kMaxListLength = 1u << 17;
 inline constexpr std::size_t kMaxStringLength = 1u << 16;
@@ -80,8 +80,8 @@ struct Scope {
 
 // Gives every name its slot and every call its function. Comprehension variables become further locals of the scope.
 // Errors: unknown names (with near ones), unknown functions, wrong argument counts.
-Result<void> bind(Expression& expression, Scope& scope);
-Result<void> bind(Node& node, std::string_view text, Scope& scope);
+Result<void> bind_names(Expression& expression, Scope& scope);
+Result<void> bind_names(Node& node, std::string_view text, Scope& scope);
 
 struct EvaluationFault {
   std::string message;

@@ -38,17 +38,17 @@ Result<void> bind_call(Node& node, std::string_view text, Scope& scope) {
   }
   node.slot = static_cast<int>(spec - functions.begin());
   for (auto& child : node.children) {
-    if (auto bound = bind(child, text, scope); !bound) return bound;
+    if (auto bound = bind_names(child, text, scope); !bound) return bound;
   }
   return {};
 }
 
 Result<void> bind_comprehension(Node& node, std::string_view text, Scope& scope) {
-  if (auto bound = bind(node.children[1], text, scope); !bound) return bound;
+  if (auto bound = bind_names(node.children[1], text, scope); !bound) return bound;
   const std::size_t place = scope.locals.size();
   node.slot = kFirstLocal + static_cast<int>(place);
   scope.locals.push_back(node.text);
-  auto bound = bind(node.children[0], text, scope);
+  auto bound = bind_names(node.children[0], text, scope);
   scope.locals[place].clear();
   return bound;
 }
@@ -87,9 +87,9 @@ std::vector<std::string> Scope::names() const {
   return all;
 }
 
-Result<void> bind(Expression& expression, Scope& scope) { return bind(expression.root, expression.text, scope); }
+Result<void> bind_names(Expression& expression, Scope& scope) { return bind_names(expression.root, expression.text, scope); }
 
-Result<void> bind(Node& node, std::string_view text, Scope& scope) {
+Result<void> bind_names(Node& node, std::string_view text, Scope& scope) {
   switch (node.kind) {
     case NodeKind::name: return bind_name(node, text, scope);
     case NodeKind::call: return bind_call(node, text, scope);
@@ -107,7 +107,7 @@ Result<void> bind(Node& node, std::string_view text, Scope& scope) {
     case NodeKind::index: break;
   }
   for (auto& child : node.children) {
-    if (auto bound = bind(child, text, scope); !bound) return bound;
+    if (auto bound = bind_names(child, text, scope); !bound) return bound;
   }
   return {};
 }

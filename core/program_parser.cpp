@@ -236,7 +236,7 @@ private:
     if (const Node* tensor = find_flow(node)) {
       return fault(*tensor, "\"" + tensor->text + "\" is a tensor or a module; a value of the config is needed here");
     }
-    return bind(node, text_, *names_.scope);
+    return bind_names(node, text_, *names_.scope);
   }
 
   bool is_flow_name(const Node& node) const {
