@@ -2,6 +2,7 @@
 // the user's dictionary merged as that version does (hf_plan_matching.md 2.3, hf_v5_16_to_5_23.md 3 and 5).
 //
 // Refusals, in the order in which the release meets them:
+//   TP114  a data file that cannot be used
 //   TP114  sizes: ep without expert parallelism (before 4.54), ep != tp (4.54 - 5.19), ep no multiple of tp (5.20 on),
 //   an
 //          exchange that the release lacks

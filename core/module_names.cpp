@@ -27,7 +27,7 @@ private:
     if (child.is_list) add(path, ModuleKind::block, count, false);
     std::vector<int> distinct = child.types;
     std::ranges::sort(distinct);
-    distinct.erase(std::ranges::unique(distinct).begin(), distinct.end());
+    distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
     const std::string element = child.is_list ? path + ".*" : path;
     for (const int type : distinct) visit(type, element, count * std::ranges::count(child.types, type));
   }
@@ -72,7 +72,7 @@ std::vector<std::string> sorted_patterns(const std::vector<ModuleName>& names) {
   std::vector<std::string> patterns;
   for (const auto& name : names) patterns.push_back(name.pattern);
   std::ranges::sort(patterns);
-  patterns.erase(std::ranges::unique(patterns).begin(), patterns.end());
+  patterns.erase(std::unique(patterns.begin(), patterns.end()), patterns.end());
   return patterns;
 }
 

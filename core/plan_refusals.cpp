@@ -92,7 +92,15 @@ public:
         choice_(inputs.request.plan) {}
 
   std::vector<Diagnostic> run() && {
-    if (choice_.kind == PlanKind::none || (tp_ <= 1 && ep_ <= 1)) return {};
+    if (choice_.kind == PlanKind::none) return {};
+    if (in_.shipped.fault) {
+      Diagnostic d =
+          about_run(in_.shipped.fault->message, "the shipped plans of " + in_.model.model_type + " cannot be read",
+                    "mend the file, or leave its folder out of TPSIM_DATA");
+      d.where = in_.shipped.fault->where;
+      return {std::move(d)};
+    }
+    if (tp_ <= 1 && ep_ <= 1) return {};
     check_sizes();
     check_arguments();
     check_keys();
