@@ -1,0 +1,22 @@
+// Operations over groups of rows (experts that get every token, batched products); rules as in tensor_ops.h.
+#pragma once
+
+#include <vector>
+
+#include "core/machine.h"
+#include "core/tensor_state.h"
+
+namespace tpsim {
+
+// torch.split(x, size, dim) into exactly `count` pieces, the last may be shorter.
+std::vector<TensorState> split_by_size(Machine& m, const TensorState& x, int dim, std::int64_t size, int count);
+// a [E, N, H], b [E, H, M] -> [E, N, M].
+TensorState bmm(Machine& m, const TensorState& a, const TensorState& b);
+// x [T, H] -> [n*T, H], n = the last extent of `like`.
+TensorState repeat_rows(Machine& m, const TensorState& x, const TensorState& like);
+// x [E*T, H] -> [E, T, H], E = the first extent of `like`.
+TensorState split_rows(Machine& m, const TensorState& x, const TensorState& like);
+// x [E*T, H] (any leading extents) -> [T, H], summed over E = the last extent of `like`.
+TensorState sum_groups(Machine& m, const TensorState& x, const TensorState& like);
+
+}  // namespace tpsim

@@ -1,0 +1,679 @@
+#include "core/interpreter.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "core/attention_ops.h"
+#include "core/grouped_ops.h"
+#include "core/strategy_hooks.h"
+#include "core/tensor_ops.h"
+
+namespace tpsim {
+namespace {
+
+constexpr int kNewStorage = -1;
+constexpr int kPersistentStorage = -2;
+
+struct LayerRun {
+  int node = 0;
+  std::vector<ForwardValue> inputs;
+  int trace = 0;
+  ForwardValue output;
+};
+
+class Interpreter {
+public:
+  Interpreter(Machine& m, const Model& model, const PlacedModel& placed, const AnalysisRequest& request)
+      : m_(m), model_(model), placed_(placed), request_(request) {
+    for (const ResolvedRule& rule : placed.rules) strategies_.push_back(strategy_of(rule, request.dialect, request.custom));
+  }
+
+  ForwardRun run() {
+    run_.traces.emplace_back();
+    open_ends();
+    TensorState ids = replicated(m_, Shape{request_.workload.batch, request_.workload.tokens}, Elements::ids);
+    ModuleCall call;
+    call.keyword.emplace_back("input_ids", ids);
+    settle(call.keyword.back().second);
+    run_.output = call_module(placed_.root, call);
+    close_ends();
+    run_.traces.pop_back();  // the spare one
+    return std::move(run_);
+  }
+
+private:
+  // Traces are kept in a vector that grows, so the machine gets the one it writes to from `current_`.
+  Trace current_;
+
+  void open_ends() {
+    current_ = Trace{};
+    m_.prefix.clear();
+    m_.start_trace(&current_);
+  }
+
+  void close_ends() {
+    if (current_.operations.empty() && current_.forward.empty() && current_.backward.empty()) return;
+    keep_trace(std::move(current_), "");
+    current_ = Trace{};
+  }
+
+  int keep_trace(Trace trace, const std::string& prefix) {
+    const int index = static_cast<int>(run_.traces.size()) - 1;
+    run_.traces.back() = std::move(trace);
+    run_.traces.emplace_back();
+    run_.steps.push_back({index, prefix});
+    return index;
+  }
+
+  // ---- calls -------------------------------------------------------------------------------------------------------------
+
+  ForwardValue call_module(int node_index, ModuleCall& call) {
+    const PlacedNode& node = placed_.node(node_index);
+    const ModuleType& type = model_.type(node.type);
+    call.type = &type;
+    for (const PlacedParameter& p : node.parameters) {
+      call.parameters.push_back(p.state);
+      call.parameters.back().storage = kPersistentStorage;
+    }
+    call.hidden.assign(type.parameters.size(), 0);
+    const int rule_before = m_.rule;
+    m_.rule = node.rule;
+    std::optional<Hook> hook;
+    if (node.rule >= 0) hook = hook_of(node.rule, node_index);
+    if (hook && !is_installed(*hook, type, m_.dialect())) hook.reset();
+    if (hook) before_call(m_, *hook, call);
+    if (!m_.failed()) call.output = type.kind == ModuleKind::block ? run_block(node_index, call) : run_leaf(call);
+    if (hook && !m_.failed()) after_call(m_, *hook, call);
+    if (!m_.failed()) settle(call.output);
+    m_.rule = rule_before;
+    return std::move(call.output);
+  }
+
+  Hook hook_of(int rule, int node_index) {
+    Hook hook;
+    const RuleStrategy& strategy = strategies_[static_cast<std::size_t>(rule)];
+    if (strategy.kind) hook.kind = *strategy.kind;
+    hook.custom = strategy.custom;
+    hook.model = &model_;
+    hook.split_descendants = placed_.node(node_index).has_split_parameters;
+    hook.expert_rules = rule >= placed_.expert_rules_begin;
+    hook.expert_ranks = std::max(request_.parallelism.ep, 1);
+    hook.tensor_ranks = m_.ranks();
+    hook.exchange_all_to_all = request_.parallelism.exchange == ExpertExchange::all_to_all;
+    if (hook.kind == StrategyKind::replicated_with_grad_allreduce) collect_parameters(node_index, hook.descendant_parameters);
+    return hook;
+  }
+
+  void collect_parameters(int node_index, std::vector<std::int64_t>& into) const {
+    const PlacedNode& node = placed_.node(node_index);
+    for (const PlacedParameter& p : node.parameters) into.push_back(p.state.local.at(0).numel());
+    for (const PlacedChild& child : node.children)
+      for (int n : child.nodes) collect_parameters(n, into);
+  }
+
+  // New tensors get an allocation.
+  void settle(ForwardValue& value) {
+    if (value.is_tensor() && value.tensor.storage == kNewStorage) value.tensor.storage = m_.allocate(value.tensor);
+    for (ForwardValue& item : value.items) settle(item);
+  }
+  void retain(const ForwardValue& value) {
+    if (value.is_tensor()) m_.retain(value.tensor.storage);
+    for (const ForwardValue& item : value.items) retain(item);
+  }
+  void release(const ForwardValue& value) {
+    if (value.is_tensor()) m_.release(value.tensor.storage);
+    for (const ForwardValue& item : value.items) release(item);
+  }
+
+  // ---- leaves ------------------------------------------------------------------------------------------------------------
+
+  const ForwardValue* argument(const ModuleCall& call, std::size_t index) const {
+    if (index < call.positional.size()) return &call.positional[index];
+    index -= call.positional.size();
+    return index < call.keyword.size() ? &call.keyword[index].second : nullptr;
+  }
+
+  const TensorState* tensor_argument(ModuleCall& call, std::size_t index) {
+    const ForwardValue* value = argument(call, index);
+    if (value != nullptr && value->is_tensor()) return &value->tensor;
+    m_.fail("TP121", call.type->class_name + " does not get the inputs its forward needs", "TypeError: missing required positional argument");
+    return nullptr;
+  }
+
+  ForwardValue run_leaf(ModuleCall& call) {
+    const TensorState* x = tensor_argument(call, 0);
+    if (x == nullptr) return {};
+    const ModuleType& type = *call.type;
+    switch (type.kind) {
+      case ModuleKind::linear: return linear(m_, *x, *call.parameter("weight"), call.parameter("bias"));
+      case ModuleKind::conv1d: return linear(m_, *x, *call.parameter("weight"), call.parameter("bias"), true);
+      case ModuleKind::embedding: return embedding(m_, *x, *call.parameter("weight"));
+      case ModuleKind::rms_norm: return normalise(m_, *x, call.parameter("weight"), call.parameter("bias"), false);
+      case ModuleKind::layer_norm:
+        return normalise(m_, *x, call.parameter("weight"), call.parameter("bias"), type.class_name == "LayerNorm");
+      case ModuleKind::activation: return nonlinear(m_, *x, type.text.c_str());
+      case ModuleKind::dropout:
+      case ModuleKind::identity: return *x;
+      case ModuleKind::rotary: return run_rotary(call);
+      case ModuleKind::block: break;
+    }
+    return {};
+  }
+
+  ForwardValue run_rotary(ModuleCall& call) {
+    const TensorState* positions = tensor_argument(call, 1);
+    if (positions == nullptr) return {};
+    TensorState angles = *positions;
+    angles.elements = Elements::floating;
+    angles.storage = kNewStorage;
+    const auto widen = [&](Shape s) {
+      s.push_back(call.type->extent);
+      return s;
+    };
+    angles.ideal = widen(angles.ideal);
+    angles.local = angles.local.map(widen);
+    return ForwardValue(std::vector<ForwardValue>{angles, angles});
+  }
+
+  // ---- blocks ------------------------------------------------------------------------------------------------------------
+
+  bool bind(const ModuleCall& call, const Program& program, std::vector<ForwardValue>& slots) {
+    std::vector<char> bound(program.inputs.size(), 0);
+    if (call.positional.size() > program.inputs.size()) {
+      m_.fail("TP121", call.type->class_name + " gets too many inputs", "TypeError: takes fewer positional arguments");
+      return false;
+    }
+    for (std::size_t i = 0; i < call.positional.size(); ++i) {
+      slots[i] = call.positional[i];
+      bound[i] = 1;
+    }
+    for (const auto& [name, value] : call.keyword) {
+      const auto at = std::find(program.inputs.begin(), program.inputs.end(), name);
+      if (at == program.inputs.end()) continue;
+      const auto i = static_cast<std::size_t>(at - program.inputs.begin());
+      slots[i] = value;
+      bound[i] = 1;
+    }
+    for (std::size_t i = 0; i < bound.size(); ++i)
+      if (bound[i] == 0) {
+        m_.fail("TP121", call.type->class_name + " does not get its input \"" + program.inputs[i] + "\": the rule's hook passes on the first one only",
+                "TypeError: missing required positional argument");
+        return false;
+      }
+    return true;
+  }
+
+  const std::vector<int>& last_uses(int type_index) {
+    auto& uses = last_use_[type_index];
+    if (!uses.empty()) return uses;
+    const Program& program = model_.type(type_index).program;
+    uses.assign(static_cast<std::size_t>(program.slots) + 1, -1);
+    for (std::size_t i = 0; i < program.code.size(); ++i) {
+      for (int slot : program.code[i].inputs)
+        if (slot >= 0) uses[static_cast<std::size_t>(slot)] = static_cast<int>(i);
+      for (int slot : program.code[i].outputs)
+        uses[static_cast<std::size_t>(slot)] = std::max(uses[static_cast<std::size_t>(slot)], static_cast<int>(i));
+    }
+    for (int slot : program.results) uses[static_cast<std::size_t>(slot)] = static_cast<int>(program.code.size());
+    return uses;
+  }
+
+  ForwardValue run_block(int node_index, ModuleCall& call) {
+    const PlacedNode& node = placed_.node(node_index);
+    const Program& program = call.type->program;
+    std::vector<ForwardValue> slots(static_cast<std::size_t>(program.slots));
+    if (!bind(call, program, slots)) return {};
+    for (const ForwardValue& v : slots) retain(v);
+    const std::vector<int> uses = last_uses(node.type);
+    for (std::size_t i = 0; i < program.code.size(); ++i) {
+      execute(program.code[i], node, call, slots);
+      if (m_.failed()) return {};
+      release_dead(program.code[i], uses, static_cast<int>(i), slots);
+    }
+    ForwardValue result;
+    if (program.results.size() == 1)
+      result = slots[static_cast<std::size_t>(program.results.front())];
+    else {
+      std::vector<ForwardValue> items;
+      for (int slot : program.results) items.push_back(slots[static_cast<std::size_t>(slot)]);
+      result = ForwardValue(std::move(items));
+    }
+    for (std::size_t s = 0; s < slots.size(); ++s)
+      if (uses[s] == static_cast<int>(program.code.size())) hand_over(slots[s]);
+    return result;
+  }
+
+  // The caller's slot takes over: the count falls, the memory stays.
+  void hand_over(const ForwardValue& value) {
+    if (value.is_tensor()) m_.let_go(value.tensor.storage);
+    for (const ForwardValue& item : value.items) hand_over(item);
+  }
+
+  void release_dead(const Instruction& code, const std::vector<int>& uses, int index, const std::vector<ForwardValue>& slots) {
+    const auto dead = [&](int slot) { return slot >= 0 && uses[static_cast<std::size_t>(slot)] == index; };
+    std::vector<int> done;
+    const auto drop = [&](int slot) {
+      if (!dead(slot) || std::find(done.begin(), done.end(), slot) != done.end()) return;
+      done.push_back(slot);
+      release(slots[static_cast<std::size_t>(slot)]);
+    };
+    for (int slot : code.inputs) drop(slot);
+    for (int slot : code.outputs) drop(slot);
+  }
+
+  // ---- instructions --------------------------------------------------------------------------------------------------------
+
+  void store(const Instruction& code, std::vector<ForwardValue>& slots, ForwardValue value) {
+    settle(value);
+    if (code.outputs.size() == 1) {
+      retain(value);
+      slots[static_cast<std::size_t>(code.outputs.front())] = std::move(value);
+      return;
+    }
+    if (value.kind != ForwardValue::Kind::tuple || value.items.size() < code.outputs.size()) {
+      m_.fail("TP121", "the module does not return the " + std::to_string(code.outputs.size()) + " values that its caller takes",
+              "ValueError: not enough values to unpack");
+      return;
+    }
+    for (std::size_t i = 0; i < code.outputs.size(); ++i) {
+      retain(value.items[i]);
+      slots[static_cast<std::size_t>(code.outputs[i])] = std::move(value.items[i]);
+    }
+  }
+
+  void execute(const Instruction& code, const PlacedNode& node, ModuleCall& call, std::vector<ForwardValue>& slots) {
+    switch (code.op) {
+      case Op::call: return store(code, slots, call_child(code, node, call, slots));
+      case Op::for_each: return for_each(code, node, call, slots);
+      case Op::each_expert: return store(code, slots, each_expert(code, node, call, slots));
+      case Op::per_slice: return store(code, slots, per_slice(code, node, call, slots));
+      case Op::parameter: return store(code, slots, own_tensor(code, node, call));
+      case Op::constant_none: return store(code, slots, {});
+      case Op::make_tuple: {
+        std::vector<ForwardValue> items;
+        for (int slot : code.inputs) items.push_back(slots[static_cast<std::size_t>(slot)]);
+        return store(code, slots, ForwardValue(std::move(items)));
+      }
+      case Op::unpack: return store(code, slots, slots[static_cast<std::size_t>(code.inputs.front())]);
+      default: return store(code, slots, compute(code, slots));
+    }
+  }
+
+  ForwardValue own_tensor(const Instruction& code, const PlacedNode& node, ModuleCall& call) {
+    if (code.child >= 0) return tensor_of_child(node.children[static_cast<std::size_t>(code.child)].nodes.front(), code.text);
+    if (const TensorState* p = call.parameter(code.text)) return *p;
+    for (const ParameterSpec& buffer : call.type->buffers)
+      if (buffer.name == code.text) {
+        TensorState state = replicated(m_, buffer.shape);
+        state.storage = kPersistentStorage;
+        return state;
+      }
+    return {};
+  }
+
+  // A child's parameter that the code reads without calling the child: its hook does not run.
+  ForwardValue tensor_of_child(int node_index, const std::string& name) const {
+    const PlacedNode& node = placed_.node(node_index);
+    const auto& parameters = model_.type(node.type).parameters;
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      if (parameters[i].name == name) {
+        TensorState state = node.parameters[i].state;
+        state.storage = kPersistentStorage;
+        return state;
+      }
+    return {};
+  }
+
+  ModuleCall arguments(const Instruction& code, const std::vector<ForwardValue>& slots) const {
+    ModuleCall call;
+    for (std::size_t i = 0; i < code.inputs.size(); ++i) {
+      ForwardValue value;
+      if (code.inputs[i] >= 0) value = slots[static_cast<std::size_t>(code.inputs[i])];
+      if (code.keyword_begin >= 0 && static_cast<int>(i) >= code.keyword_begin)
+        call.keyword.emplace_back(code.keywords[i - static_cast<std::size_t>(code.keyword_begin)], std::move(value));
+      else
+        call.positional.push_back(std::move(value));
+    }
+    return call;
+  }
+
+  ForwardValue call_child(const Instruction& code, const PlacedNode& node, const ModuleCall& self, const std::vector<ForwardValue>& slots) {
+    ModuleCall call = arguments(code, slots);
+    const auto child = static_cast<std::size_t>(code.child);
+    int called = node.children[child].nodes.front();
+    const int type = placed_.node(called).type;
+    if (!request_.workload.all_logits && is_root(node) && model_.type(type).kind == ModuleKind::linear) keep_last_position(call);
+    const std::string before = enter(self.type->children[child].name);
+    if (!code.text.empty()) {
+      enter(code.text);
+      called = grandchild(called, code.text);
+    }
+    ForwardValue result = call_module(called, call);
+    m_.module = before;
+    return result;
+  }
+
+  int grandchild(int node, const std::string& name) const {
+    const auto& children = model_.type(placed_.node(node).type).children;
+    const auto at = std::find_if(children.begin(), children.end(), [&](const Child& c) { return c.name == name; });
+    return placed_.node(node).children[static_cast<std::size_t>(at - children.begin())].nodes.front();
+  }
+
+  // Element i of a module list on slice i of the input, as zip() pairs them.
+  ForwardValue per_slice(const Instruction& code, const PlacedNode& node, const ModuleCall& self, const std::vector<ForwardValue>& slots) {
+    const TensorState x = in(code, slots, 0);
+    if (m_.failed()) return {};
+    const auto child = static_cast<std::size_t>(code.child);
+    const PlacedChild& list = node.children[child];
+    const int dim = static_cast<int>(code.ints.front()) < 0 ? static_cast<int>(code.ints.front()) + x.ideal.rank() : static_cast<int>(code.ints.front());
+    const auto count = static_cast<std::int64_t>(list.nodes.size());
+    TensorState one = x;
+    one.ideal[dim] = 1;
+    one.local = x.local.map([&](Shape s) { return s.with(dim, 1); });
+    const bool along = x.layout.content == Content::sharded && x.layout.dim == dim;
+    if (along) one.layout = Layout{};
+    ModuleCall call;
+    call.positional.emplace_back(one);
+    const std::string before = enter(self.type->children[child].name);
+    enter("0");
+    ForwardValue done = call_module(list.nodes.front(), call);
+    if (m_.failed() || !done.is_tensor()) return {};
+    m_.module = before;
+    TensorState out = done.tensor;
+    out.storage = kNewStorage;
+    out.ideal[dim] = std::min(count, x.ideal[dim]);
+    std::vector<Shape> locals;
+    for (int r = 0; r < m_.ranks(); ++r) locals.push_back(out.local.at(r).with(dim, std::min(count, x.local.at(r)[dim])));
+    out.local = RankShapes(std::move(locals));
+    if (along) out.layout = m_.wrong("TP109", "every rank applies the norms of the first heads to its own heads");
+    return checked(m_, std::move(out));
+  }
+
+  bool is_root(const PlacedNode& node) const { return &node == &placed_.node(placed_.root); }
+
+  // logits_to_keep=1: the head sees the last position of each sequence.
+  void keep_last_position(ModuleCall& call) {
+    if (call.positional.empty() || !call.positional.front().is_tensor()) return;
+    TensorState& x = call.positional.front().tensor;
+    if (x.ideal.rank() == 3) x = slice(m_, x, 1, -1, kOpenEnd);
+  }
+
+  // Appends to the module path; returns the path to restore. A fault keeps the path where it happened.
+  std::string enter(const std::string& name) {
+    std::string before = m_.module;
+    if (!m_.module.empty()) m_.module += '.';
+    m_.module += name;
+    return before;
+  }
+
+  void for_each(const Instruction& code, const PlacedNode& node, ModuleCall& self, std::vector<ForwardValue>& slots) {
+    const auto child = static_cast<std::size_t>(code.child);
+    const PlacedChild& list = node.children[child];
+    ModuleCall first = arguments(code, slots);
+    std::vector<ForwardValue> carried = first.positional;
+    const bool segments = m_.prefix.empty() && !inside_layer_;
+    const std::string list_path = m_.module.empty() ? self.type->children[child].name : m_.module + "." + self.type->children[child].name;
+    const std::string module_before = m_.module;
+    if (segments) close_ends();
+    ForwardValue output;
+    if (!carried.empty()) output = carried.front();
+    for (std::size_t i = 0; i < list.nodes.size() && !m_.failed(); ++i) {
+      ModuleCall call = first;
+      if (!call.positional.empty()) call.positional.front() = carried.front();
+      output = segments ? run_layer(list.nodes[i], call, list_path + "." + std::to_string(i))
+                        : run_element(list.nodes[i], call, list_path + "." + std::to_string(i));
+      if (m_.failed()) return;
+      ForwardValue next = output;
+      if (output.kind == ForwardValue::Kind::tuple && !output.items.empty()) next = output.items.front();
+      if (carried.empty()) carried.emplace_back();
+      carried.front() = std::move(next);
+    }
+    if (segments) {
+      m_.module = module_before;
+      open_ends();
+      m_.module = module_before;
+    }
+    if (code.outputs.size() == 1 && !carried.empty()) output = carried.front();
+    store(code, slots, std::move(output));
+  }
+
+  ForwardValue run_element(int node, ModuleCall& call, const std::string& path) {
+    const std::string before = m_.module;
+    m_.module = path;
+    ForwardValue result = call_module(node, call);
+    if (!m_.failed()) m_.module = before;
+    return result;
+  }
+
+  std::vector<ForwardValue> state_of(const ModuleCall& call) const {
+    std::vector<ForwardValue> state = call.positional;
+    for (const auto& [name, value] : call.keyword) state.push_back(value);
+    return state;
+  }
+
+  const LayerRun* known_run(int node, const std::vector<ForwardValue>& inputs) const {
+    for (const LayerRun& run : layers_)
+      if (run.node == node && std::equal(run.inputs.begin(), run.inputs.end(), inputs.begin(), inputs.end(),
+                                         [](const ForwardValue& a, const ForwardValue& b) { return a.same_state(b); }))
+        return &run;
+    return nullptr;
+  }
+
+  ForwardValue run_layer(int node, ModuleCall& call, const std::string& path) {
+    std::vector<ForwardValue> inputs = state_of(call);
+    if (const LayerRun* run = known_run(node, inputs)) {
+      run_.steps.push_back({run->trace, path});
+      ForwardValue output = run->output;
+      reuse_storage(output);
+      return output;
+    }
+    current_ = Trace{};
+    m_.prefix = path;
+    m_.module.clear();
+    m_.start_trace(&current_);
+    inside_layer_ = true;
+    ForwardValue output = call_module(node, call);
+    inside_layer_ = false;
+    const int trace = keep_trace(std::move(current_), path);
+    if (m_.failed()) return {};
+    m_.trace = nullptr;
+    layers_.push_back({node, std::move(inputs), trace, output});
+    return output;
+  }
+
+  // A layer's output lives in memory of its own, which the next layer's run frees again.
+  void reuse_storage(ForwardValue& value) {
+    if (value.is_tensor() && value.tensor.storage >= 0) value.tensor.storage = m_.allocate(value.tensor);
+    for (ForwardValue& item : value.items) reuse_storage(item);
+  }
+
+  ForwardValue each_expert(const Instruction& code, const PlacedNode& node, ModuleCall& self, const std::vector<ForwardValue>& slots) {
+    const auto child = static_cast<std::size_t>(code.child);
+    const PlacedChild& list = node.children[child];
+    const TensorState& x = slots[static_cast<std::size_t>(code.inputs[0])].tensor;
+    const TensorState& indices = slots[static_cast<std::size_t>(code.inputs[1])].tensor;
+    const TensorState& weights = slots[static_cast<std::size_t>(code.inputs[2])].tensor;
+    const auto experts = static_cast<std::int64_t>(list.nodes.size());
+    const std::int64_t rows = std::max<std::int64_t>(1, x.ideal[0] * indices.ideal[-1] / experts);
+    TensorState part = x;
+    part.storage = kNewStorage;
+    part.ideal[0] = rows;
+    part.local = x.local.map([&](const Shape& s) { return s.with(0, rows); });
+    TensorState weight = weights;
+    weight.storage = kNewStorage;
+    weight.ideal = Shape{rows, 1};
+    weight.local = RankShapes(weight.ideal);
+    m_.data_dependent = true;
+    TensorState out = x;
+    for (std::size_t e = 0; e < list.nodes.size() && !m_.failed(); ++e) {
+      ModuleCall call;
+      call.positional.emplace_back(part);
+      const std::string before = enter(self.type->children[child].name);
+      enter(std::to_string(e));
+      ForwardValue result = call_module(list.nodes[e], call);
+      if (m_.failed()) break;
+      m_.module = before;
+      if (!result.is_tensor()) {
+        m_.fail("TP121", "an expert returns no tensor", "TypeError");
+        break;
+      }
+      const TensorState weighted = binary(m_, Binary::mul, result.tensor, weight);
+      out.layout = weighted.layout;
+      out.ideal[-1] = weighted.ideal[-1];
+      out.local = x.local.map([&](const Shape& s) { return s.with(s.rank() - 1, weighted.local.at(0)[-1]); });
+      release(result);
+    }
+    m_.data_dependent = false;
+    out.storage = kNewStorage;
+    return checked(m_, std::move(out));
+  }
+
+  // ---- operations ------------------------------------------------------------------------------------------------------------
+
+  const TensorState& in(const Instruction& code, const std::vector<ForwardValue>& slots, std::size_t i) {
+    const int slot = i < code.inputs.size() ? code.inputs[i] : -1;
+    if (slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor()) return slots[static_cast<std::size_t>(slot)].tensor;
+    m_.fail("TP121", "an operation needs a tensor and gets none", "TypeError");
+    static const TensorState kNothing;
+    return kNothing;
+  }
+
+  const TensorState* optional_in(const Instruction& code, const std::vector<ForwardValue>& slots, std::size_t i) const {
+    const int slot = i < code.inputs.size() ? code.inputs[i] : -1;
+    return slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor() ? &slots[static_cast<std::size_t>(slot)].tensor : nullptr;
+  }
+
+  static std::int64_t number(const Instruction& code, std::size_t i, std::int64_t otherwise = 0) {
+    return i < code.ints.size() ? code.ints[i] : otherwise;
+  }
+
+  static ForwardValue tuple_of(std::vector<TensorState> parts) {
+    std::vector<ForwardValue> items;
+    for (TensorState& part : parts) items.emplace_back(std::move(part));
+    return ForwardValue(std::move(items));
+  }
+
+  ForwardValue compute(const Instruction& code, const std::vector<ForwardValue>& slots) {
+    for (std::size_t i = 0; i < code.inputs.size() && i < 2; ++i)
+      if (code.inputs[i] >= 0) (void)in(code, slots, i);
+    if (m_.failed()) return {};
+    const auto dim = [&](std::size_t i) { return static_cast<int>(number(code, i)); };
+    const auto x = [&]() -> const TensorState& { return in(code, slots, 0); };
+    switch (code.op) {
+      case Op::view_heads: return view_heads(m_, x(), number(code, 0));
+      case Op::merge_heads: return merge_heads(m_, x());
+      case Op::flatten_tokens: return flatten_tokens(m_, x());
+      case Op::unflatten_tokens: return unflatten_tokens(m_, x(), in(code, slots, 1));
+      case Op::transpose: return transpose(m_, x(), dim(0), dim(1));
+      case Op::reshape: return reshape(m_, x(), code.ints);
+      case Op::unsqueeze: return unsqueeze(m_, x(), dim(0));
+      case Op::squeeze: return squeeze(m_, x(), dim(0));
+      case Op::expand: return expand(m_, x(), in(code, slots, 1));
+      case Op::slice: return slice(m_, x(), dim(0), number(code, 1), number(code, 2, kOpenEnd));
+      case Op::split: return tuple_of(split(m_, x(), dim(0), {code.ints.begin() + 1, code.ints.end()}));
+      case Op::chunk: return tuple_of(chunk(m_, x(), dim(0), dim(1)));
+      case Op::split_size:
+        return tuple_of(split_by_size(m_, x(), dim(0), number(code, 1), static_cast<int>(code.outputs.size())));
+      case Op::bmm: return bmm(m_, x(), in(code, slots, 1));
+      case Op::repeat_rows: return repeat_rows(m_, x(), in(code, slots, 1));
+      case Op::split_rows: return split_rows(m_, x(), in(code, slots, 1));
+      case Op::sum_groups: return sum_groups(m_, x(), in(code, slots, 1));
+      case Op::concat: return concatenate(code, slots);
+      case Op::add: return binary(m_, Binary::add, x(), in(code, slots, 1));
+      case Op::sub: return binary(m_, Binary::sub, x(), in(code, slots, 1));
+      case Op::mul: return binary(m_, Binary::mul, x(), in(code, slots, 1));
+      case Op::div: return binary(m_, Binary::div, x(), in(code, slots, 1));
+      case Op::add_number: return nonlinear(m_, x(), "add", 1);
+      case Op::scale: return linear_map(m_, x(), 1, "mul");
+      case Op::act: return nonlinear(m_, x(), code.text.c_str());
+      case Op::softmax: return softmax(m_, x());
+      case Op::normalize: return softmax(m_, x());
+      case Op::norm_free: return normalise(m_, x(), nullptr, nullptr, false);
+      case Op::cast: return cast(m_, x());
+      case Op::linear: return linear(m_, x(), in(code, slots, 1), optional_in(code, slots, 2));
+      case Op::causal_mask: return sequence_tensor(x(), true);
+      case Op::positions: return sequence_tensor(x(), false);
+      case Op::rope: {
+        TensorState q = rope(m_, x(), in(code, slots, 2), in(code, slots, 3));
+        if (m_.failed()) return {};
+        return tuple_of({std::move(q), rope(m_, in(code, slots, 1), in(code, slots, 2), in(code, slots, 3))});
+      }
+      case Op::rope_one: return rope(m_, x(), in(code, slots, 1), in(code, slots, 2));
+      case Op::attention:
+        return attention(m_, x(), in(code, slots, 1), in(code, slots, 2), optional_in(code, slots, 4), attention_numbers(code));
+      case Op::topk_route: {
+        auto [weights, indices] = topk_route(m_, x(), number(code, 0));
+        return tuple_of({std::move(weights), std::move(indices)});
+      }
+      case Op::scatter_topk: return scatter_topk(m_, x(), in(code, slots, 1), in(code, slots, 2));
+      case Op::experts: return run_experts(code, slots);
+      default: break;
+    }
+    m_.fail("TP000", "an operation of the description has no meaning here");
+    return {};
+  }
+
+  static AttentionNumbers attention_numbers(const Instruction& code) {
+    AttentionNumbers numbers;
+    numbers.groups = std::max<std::int64_t>(1, number(code, kGroups, 1));
+    numbers.window = number(code, kWindow) > 0 ? number(code, kWindow) : number(code, kChunk);
+    numbers.latent_cache_width = number(code, kLatentWidth);
+    numbers.keeps_state = code.text == "lightning";
+    return numbers;
+  }
+
+  ForwardValue concatenate(const Instruction& code, const std::vector<ForwardValue>& slots) {
+    std::vector<const TensorState*> parts;
+    for (std::size_t i = 0; i < code.inputs.size(); ++i) parts.push_back(&in(code, slots, i));
+    if (m_.failed()) return {};
+    return concat(m_, parts, static_cast<int>(number(code, 0, -1)));
+  }
+
+  ForwardValue sequence_tensor(const TensorState& x, bool mask) {
+    const std::int64_t past = m_.workload().past;
+    const auto shape = [&](const Shape& s) {
+      const std::int64_t tokens = s.rank() > 1 ? s[1] : s[0];
+      return mask ? Shape{1, 1, tokens, tokens + past} : Shape{1, tokens};
+    };
+    TensorState state = replicated(m_, shape(x.ideal), mask ? Elements::floating : Elements::ids);
+    state.local = x.local.map(shape);
+    if (x.layout.content == Content::wrong && !(state.local.at(0) == state.ideal)) state.layout = x.layout;
+    // Attention kernels apply the causal rule themselves; no mask of S x S is kept.
+    if (mask) state.storage = kPersistentStorage;
+    return state;
+  }
+
+  ForwardValue run_experts(const Instruction& code, const std::vector<ForwardValue>& slots) {
+    ExpertTensors tensors;
+    tensors.gate_up = &in(code, slots, 3);
+    tensors.down = &in(code, slots, 4);
+    tensors.gate_up_bias = optional_in(code, slots, 5);
+    tensors.down_bias = optional_in(code, slots, 6);
+    tensors.transposed = number(code, 0) != 0;
+    tensors.interleaved = number(code, 1) != 0;
+    const TensorState &x = in(code, slots, 0), &indices = in(code, slots, 1), &weights = in(code, slots, 2);
+    if (m_.failed()) return {};
+    return experts(m_, x, indices, weights, tensors);
+  }
+
+  Machine& m_;
+  const Model& model_;
+  const PlacedModel& placed_;
+  const AnalysisRequest& request_;
+  std::vector<RuleStrategy> strategies_;
+  ForwardRun run_;
+  std::vector<LayerRun> layers_;
+  std::unordered_map<int, std::vector<int>> last_use_;
+  bool inside_layer_ = false;
+};
+
+}  // namespace
+
+ForwardRun run_forward(Machine& m, const Model& model, const PlacedModel& placed, const AnalysisRequest& request) {
+  return Interpreter(m, model, placed, request).run();
+}
+
+}  // namespace tpsim

@@ -1,0 +1,32 @@
+// How a strategy cuts one parameter over the ranks when a Transformers version loads it (hf_strategies.md section 3,
+// hf_v5_16_to_5_23.md sections 4 and 7).
+#pragma once
+
+#include <optional>
+
+#include "core/machine.h"
+#include "core/model.h"
+#include "core/strategy.h"
+
+namespace tpsim {
+
+struct ParameterToPlace {
+  const ModuleType* owner = nullptr;
+  const ParameterSpec* parameter = nullptr;
+  // How its values lie on disk: pieces per expert, `pieces` of them fused along the output features; 1, false = as in the module.
+  bool stacked = false;
+  int pieces = 1;
+};
+
+struct PlacedParameter {
+  TensorState state;
+  Placement placement = Replicate{};
+  std::optional<Cause> refused;  // loading fails
+  std::optional<Partition> over_experts;  // experts split over more ranks than one tensor group has: all ranks' shares
+};
+
+// `kind` none: no rule, a full copy on every rank.
+PlacedParameter place_parameter(Machine& m, const ParameterToPlace& parameter, std::optional<StrategyKind> kind,
+                                const CustomStrategy* custom = nullptr);
+
+}  // namespace tpsim

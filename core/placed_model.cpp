@@ -1,0 +1,232 @@
+#include "core/placed_model.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "core/strategy_hooks.h"
+
+namespace tpsim {
+namespace {
+
+// `pattern` with `*` for runs of digits, against a concrete name.
+bool matches_pattern(std::string_view pattern, std::string_view name) {
+  std::size_t i = 0;
+  for (std::size_t p = 0; p < pattern.size(); ++p) {
+    if (pattern[p] == '*') {
+      const std::size_t start = i;
+      while (i < name.size() && name[i] >= '0' && name[i] <= '9') ++i;
+      if (i == start) return false;
+    } else if (i < name.size() && name[i] == pattern[p]) {
+      ++i;
+    } else {
+      return false;
+    }
+  }
+  return i == name.size();
+}
+
+class Placer {
+public:
+  Placer(Machine& m, const Model& model, const EffectivePlan& plan, const AnalysisRequest& request)
+      : m_(m), model_(model), request_(request), tensor_(plan.rules, request.dialect), expert_(plan.expert_rules, request.dialect) {
+    placed_.rules = plan.rules;
+    placed_.expert_rules_begin = static_cast<int>(plan.rules.size());
+    placed_.rules.insert(placed_.rules.end(), plan.expert_rules.begin(), plan.expert_rules.end());
+    for (const ResolvedRule& rule : placed_.rules) strategies_.push_back(strategy_of(rule, request.dialect, request.custom));
+    parallel_ = request.parallelism.tp > 1 || request.parallelism.ep > 1;
+  }
+
+  PlacedModel run() {
+    std::string path;
+    placed_.root = build(model_.root, path);
+    share_tied();
+    return std::move(placed_);
+  }
+
+private:
+  struct Located {
+    int node = -1, index = -1;
+  };
+
+  int build(int type_index, std::string& path) {
+    const ModuleType& type = model_.type(type_index);
+    PlacedNode node;
+    node.type = type_index;
+    node.rule = module_rule(path);
+    if (node.rule >= 0) check_module(node.rule, type, path);
+    const std::size_t length = path.size();
+    for (const ParameterSpec& parameter : type.parameters) {
+      extend(path, parameter.name);
+      place_one(node, type, parameter, path);
+      path.resize(length);
+    }
+    for (const Child& child : type.children) {
+      extend(path, child.name);
+      node.children.push_back(child.is_list ? build_list(child, path) : PlacedChild{false, {build(child.types.front(), path)}});
+      path.resize(length);
+    }
+    for (const PlacedChild& child : node.children)
+      for (int n : child.nodes) node.has_split_parameters |= placed_.node(n).has_split_parameters;
+    return intern(std::move(node), path);
+  }
+
+  PlacedChild build_list(const Child& child, std::string& path) {
+    PlacedChild list{true, {}};
+    const bool sensitive = tensor_.index_sensitive() || expert_.index_sensitive();
+    std::unordered_map<int, int> built;
+    const std::size_t length = path.size();
+    for (std::size_t i = 0; i < child.types.size(); ++i) {
+      const auto known = built.find(child.types[i]);
+      if (!sensitive && known != built.end()) {
+        list.nodes.push_back(known->second);
+        continue;
+      }
+      path += "." + std::to_string(i);
+      list.nodes.push_back(build(child.types[i], path));
+      path.resize(length);
+      built.emplace(child.types[i], list.nodes.back());
+    }
+    return list;
+  }
+
+  static void extend(std::string& path, const std::string& name) {
+    if (!path.empty()) path += '.';
+    path += name;
+  }
+
+  int module_rule(const std::string& path) const {
+    if (!parallel_) return -1;
+    const int expert = expert_.module_rule(path);
+    return expert >= 0 ? expert + placed_.expert_rules_begin : tensor_.module_rule(path);
+  }
+
+  int parameter_rule(const std::string& path) const {
+    if (!parallel_) return -1;
+    const int expert = expert_.parameter_rule(path);
+    return expert >= 0 ? expert + placed_.expert_rules_begin : tensor_.parameter_rule(path);
+  }
+
+  void check_module(int rule, const ModuleType& type, const std::string& path) {
+    const RuleStrategy& strategy = strategies_[static_cast<std::size_t>(rule)];
+    if (!strategy.kind) return;
+    Hook hook;
+    hook.kind = *strategy.kind;
+    hook.custom = strategy.custom;
+    auto cause = refused_by_module(hook, type, request_.dialect, m_.ranks());
+    if (cause) add_fault(std::move(*cause), rule, path, false);
+  }
+
+  void place_one(PlacedNode& node, const ModuleType& type, const ParameterSpec& parameter, const std::string& path) {
+    const int rule = parameter_rule(path);
+    node.parameter_rules.push_back(rule);
+    ParameterToPlace what{&type, &parameter, false, 1};
+    if (parameter.shape.rank() == 3) describe_pieces(what, path);
+    const RuleStrategy none;
+    const RuleStrategy& strategy = rule < 0 ? none : strategies_[static_cast<std::size_t>(rule)];
+    PlacedParameter placed = rule >= placed_.expert_rules_begin && rule >= 0
+                                 ? place_on_expert_mesh(what, strategy)
+                                 : place_parameter(m_, what, strategy.kind, strategy.custom);
+    if (placed.refused) add_fault(*placed.refused, rule, path, true);
+    node.has_split_parameters |= placed.state.layout.content == Content::sharded || placed.state.layout.content == Content::wrong;
+    if (placed.state.layout.content == Content::wrong) locate_cause(placed.state.layout.cause, rule, path);
+    node.parameters.push_back(std::move(placed));
+  }
+
+  // The ranks of one tensor group are the first ranks of the expert group; each holds whole experts.
+  PlacedParameter place_on_expert_mesh(const ParameterToPlace& what, const RuleStrategy& strategy) {
+    if (strategy.kind != StrategyKind::grouped_gemm || request_.parallelism.ep == request_.parallelism.tp)
+      return place_parameter(m_, what, strategy.kind, strategy.custom);
+    Machine experts(request_.parallelism.ep, request_.dialect, request_.workload);
+    PlacedParameter placed = place_parameter(experts, what, strategy.kind, strategy.custom);
+    if (placed.refused) return placed;
+    Partition mine = experts.partitions[placed.state.layout.partition];
+    placed.over_experts = mine;
+    mine.ranks.resize(static_cast<std::size_t>(m_.ranks()));
+    std::vector<Shape> shapes;
+    for (int r = 0; r < m_.ranks(); ++r) shapes.push_back(placed.state.ideal.with(0, mine.local_extent(r)));
+    placed.state.local = RankShapes(std::move(shapes));
+    placed.state.layout.partition = m_.partitions.intern(std::move(mine));
+    return placed;
+  }
+
+  void describe_pieces(ParameterToPlace& what, const std::string& path) const {
+    for (const CheckpointRule& rule : model_.checkpoint) {
+      if (!matches_pattern(rule.module, path)) continue;
+      what.stacked = rule.how == CheckpointConversion::stack || rule.how == CheckpointConversion::stack_concat;
+      if (rule.how == CheckpointConversion::stack_concat) what.pieces = static_cast<int>(rule.disk.size());
+      return;
+    }
+  }
+
+  void locate_cause(int index, int rule, const std::string& path) { m_.place_cause(index, path, rule); }
+
+  void add_fault(Cause cause, int rule, const std::string& path, bool while_loading) {
+    cause.rule = rule;
+    cause.module = path;
+    placed_.faults.push_back({std::move(cause), while_loading});
+  }
+
+  // A module with a tied parameter keeps a node of its own: its weight lives elsewhere.
+  int intern(PlacedNode node, const std::string& path) {
+    const std::vector<std::pair<std::string, int>> tied = tied_parameters(path, node);
+    for (std::size_t i = 0; tied.empty() && i < placed_.nodes.size(); ++i)
+      if (!alone_[i] && alike(placed_.nodes[i], node)) return static_cast<int>(i);
+    const int index = static_cast<int>(placed_.nodes.size());
+    for (const auto& [name, parameter] : tied) located_[name] = {index, parameter};
+    placed_.nodes.push_back(std::move(node));
+    alone_.push_back(!tied.empty());
+    return index;
+  }
+
+  static bool alike(const PlacedNode& a, const PlacedNode& b) {
+    return a.type == b.type && a.rule == b.rule && a.parameter_rules == b.parameter_rules &&
+           std::equal(a.children.begin(), a.children.end(), b.children.begin(), b.children.end(),
+                      [](const PlacedChild& x, const PlacedChild& y) { return x.nodes == y.nodes; });
+  }
+
+  std::vector<std::pair<std::string, int>> tied_parameters(const std::string& path, const PlacedNode& node) const {
+    std::vector<std::pair<std::string, int>> found;
+    const auto& parameters = model_.type(node.type).parameters;
+    for (const auto& tie : model_.ties)
+      for (const std::string* name : {&tie.first, &tie.second})
+        for (std::size_t i = 0; i < parameters.size(); ++i)
+          if (name->size() == path.size() + 1 + parameters[i].name.size() && name->starts_with(path) &&
+              name->ends_with(parameters[i].name))
+            found.emplace_back(*name, static_cast<int>(i));
+    return found;
+  }
+
+  void share_tied() {
+    for (const auto& [first, second] : model_.ties) {
+      const auto a = located_.find(first), b = located_.find(second);
+      if (a == located_.end() || b == located_.end()) continue;
+      placed_.nodes[static_cast<std::size_t>(a->second.node)].parameters[static_cast<std::size_t>(a->second.index)] =
+          placed_.node(b->second.node).parameters[static_cast<std::size_t>(b->second.index)];
+    }
+  }
+
+  Machine& m_;
+  const Model& model_;
+  const AnalysisRequest& request_;
+  Matcher tensor_, expert_;
+  std::vector<RuleStrategy> strategies_;
+  bool parallel_ = false;
+  PlacedModel placed_;
+  std::vector<char> alone_;  // per node
+  std::unordered_map<std::string, Located> located_;
+};
+
+}  // namespace
+
+RuleStrategy strategy_of(const ResolvedRule& rule, const Dialect& dialect, const StrategySet& custom) {
+  for (const CustomStrategy& s : custom)
+    if (s.name == rule.rule.strategy) return {StrategyKind::custom, &s};
+  return {find_strategy(rule.rule.strategy, dialect), nullptr};
+}
+
+PlacedModel place_model(Machine& m, const Model& model, const EffectivePlan& plan, const AnalysisRequest& request) {
+  return Placer(m, model, plan, request).run();
+}
+
+}  // namespace tpsim
