@@ -336,8 +336,8 @@ private:
 
   Error cycle() const {
     std::string path;
-    for (const int block : chain_) {
-      path += (path.empty() ? "" : " -> ") + data_.blocks[static_cast<std::size_t>(block)].name;
+    for (auto at = std::find(chain_.begin(), chain_.end(), chain_.back()); at != chain_.end(); ++at) {
+      path += (path.empty() ? "" : " -> ") + data_.blocks[static_cast<std::size_t>(*at)].name;
     }
     return faults_.at(data_.blocks[static_cast<std::size_t>(chain_.back())].pointer, "a block contains itself: " + path);
   }

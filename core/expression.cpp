@@ -180,8 +180,10 @@ const Value* Evaluator::index_value(const Node& node, Value& scratch) {
     if (i && *i >= -size && *i < size) {
       element = &(*list)[static_cast<std::size_t>(*i < 0 ? *i + size : *i)];
     } else {
-      fail(node, "index " + to_json(*key) + " is outside the list of " + std::to_string(size) + " elements");
-      if (node.children[0].slot < kFirstLocal) fault_.field = node.children[0].slot;
+      const Node& named = node.children[0];
+      const std::string subject = named.kind == NodeKind::name ? "\"" + named.text + "\"" : "the list";
+      fail(node, "index " + to_json(*key) + " is outside " + subject + " of length " + std::to_string(size));
+      if (named.kind == NodeKind::name && named.slot < kFirstLocal) fault_.field = named.slot;
     }
   } else {
     fail_operand(node.children[0], *base, "a list or an object");

@@ -33,8 +33,9 @@ Result<void> bind_call(Node& node, std::string_view text, Scope& scope) {
   if (!node.keywords.empty()) return at(input_error(node.text + "() takes no keywords"), text, node);
   if (node.children.size() < spec->least || node.children.size() > spec->most) {
     const auto range = std::to_string(spec->least) + (spec->most > spec->least ? " to " + std::to_string(spec->most) : "");
-    return at(input_error(node.text + "() takes " + range + " arguments, not " + std::to_string(node.children.size())), text,
-              node);
+    return at(input_error(node.text + "() takes " + range + (range == "1" ? " argument" : " arguments") + ", not " +
+                          std::to_string(node.children.size())),
+              text, node);
   }
   node.slot = static_cast<int>(spec - functions.begin());
   for (auto& child : node.children) {
