@@ -13,9 +13,12 @@ namespace tpsim {
 std::string operator/(const std::string& pointer, std::string_view key) {
   std::string path = pointer + "/";
   for (const char c : key) {
-    if (c == '~') path += "~0";
-    else if (c == '/') path += "~1";
-    else path += c;
+    if (c == '~')
+      path += "~0";
+    else if (c == '/')
+      path += "~1";
+    else
+      path += c;
   }
   return path;
 }
@@ -98,8 +101,8 @@ private:
   }
 
   Result<void> top_level() {
-    static const std::vector<std::string> kKeys{"model_type", "source", "class",  "base",       "config",
-                                                "aliases",    "blocks", "tie",    "checkpoint", "unknown_parts"};
+    static const std::vector<std::string> kKeys{"model_type", "source", "class", "base",       "config",
+                                                "aliases",    "blocks", "tie",   "checkpoint", "unknown_parts"};
     if (auto known = faults_.keys(object_, "", kKeys); !known) return known;
     const std::pair<const char*, std::string*> texts[] = {{"model_type", &data_->model_type},
                                                           {"source", &data_->source},
@@ -264,7 +267,8 @@ Result<Architecture> load_architecture(std::string_view model_type, const Dialec
   });
 }
 
-Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect, const FindDescription& find) {
+Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect,
+                                       const FindDescription& find) {
   auto merged = merged_description(model_type, dialect, find);
   if (!merged) return merged.error();
   return DescriptionParser(*std::move(merged), dialect).parse();

@@ -1,4 +1,5 @@
-// From a description (plans/<model_type>/architecture.json) and a config to a Model. docs/architecture.md is the language.
+// From a description (plans/<model_type>/architecture.json) and a config to a Model. docs/architecture.md is the
+// language.
 #pragma once
 
 #include <functional>
@@ -27,8 +28,8 @@ private:
   std::shared_ptr<const Data> data_;
 };
 
-// The description of a model type for a dialect. Errors: unknown type (with near names), cyclic `extends`, and any fault
-// of the file, with its place.
+// The description of a model type for a dialect. Errors: unknown type (with near names), cyclic `extends`, and any
+// fault of the file, with its place.
 Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect);
 // The same with the texts from elsewhere than the data files.
 struct DescriptionText {
@@ -36,7 +37,8 @@ struct DescriptionText {
   std::string text;
 };
 using FindDescription = std::function<std::optional<DescriptionText>(std::string_view model_type)>;
-Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect, const FindDescription& find);
+Result<Architecture> load_architecture(std::string_view model_type, const Dialect& dialect,
+                                       const FindDescription& find);
 std::vector<std::string> described_model_types();
 
 // Builds the model that the config describes. Errors name the config field.

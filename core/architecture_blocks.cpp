@@ -35,8 +35,9 @@ public:
   }
 
   Result<void> parse() {
-    for (const auto step : {&BlockParser::class_name, &BlockParser::locals, &BlockParser::tensors, &BlockParser::buffers,
-                            &BlockParser::attributes, &BlockParser::modules, &BlockParser::forward}) {
+    for (const auto step :
+         {&BlockParser::class_name, &BlockParser::locals, &BlockParser::tensors, &BlockParser::buffers,
+          &BlockParser::attributes, &BlockParser::modules, &BlockParser::forward}) {
       if (auto parsed = (this->*step)(); !parsed) return parsed;
     }
     block_.frame_size = scope_.locals.size();
@@ -147,8 +148,10 @@ private:
       if (condition && i + 1 != list.size()) return faults_.at(here, "\"if COND\" comes last");
       auto placed = expression(condition ? Value{text->substr(3)} : list[i], here);
       if (!placed) return placed.error();
-      if (condition) tensor.condition = *std::move(placed);
-      else tensor.extents.push_back(*std::move(placed));
+      if (condition)
+        tensor.condition = *std::move(placed);
+      else
+        tensor.extents.push_back(*std::move(placed));
     }
     if (tensor.extents.size() <= Shape::kMaxRank) return {};
     return faults_.at(pointer, "a tensor has at most " + std::to_string(Shape::kMaxRank) + " dimensions");
@@ -309,7 +312,8 @@ private:
   std::string text_;
 };
 
-// Marks what a block really depends on, children first: a parameter that only travels on to blocks that ignore it is unused.
+// Marks what a block really depends on, children first: a parameter that only travels on to blocks that ignore it is
+// unused.
 class DependencyMarker {
 public:
   DependencyMarker(Architecture::Data& data, const DescriptionFaults& faults)
@@ -339,7 +343,8 @@ private:
     for (auto at = std::find(chain_.begin(), chain_.end(), chain_.back()); at != chain_.end(); ++at) {
       path += (path.empty() ? "" : " -> ") + data_.blocks[static_cast<std::size_t>(*at)].name;
     }
-    return faults_.at(data_.blocks[static_cast<std::size_t>(chain_.back())].pointer, "a block contains itself: " + path);
+    return faults_.at(data_.blocks[static_cast<std::size_t>(chain_.back())].pointer,
+                      "a block contains itself: " + path);
   }
 
   Result<void> mark_used_blocks(const ModuleNode& node) {
@@ -379,13 +384,11 @@ private:
 
   // The slots that a module expression's outcome depends on.
   void collect(const ModuleNode& node, std::set<int>& used) const {
-    const auto add = [&](const Node& expression) {
-      for_each_local(expression, [&](int slot) { used.insert(slot); });
-    };
+    const auto add = [&](const Node& expression) { for_each_local(expression, [&](int slot) { used.insert(slot); }); };
     if (node.control) add(*node.control);
     for (std::size_t i = 0; i < node.arguments.size(); ++i) {
-      const bool matters = node.kind == ModuleNodeKind::leaf ||
-                           data_.blocks[static_cast<std::size_t>(node.block)].parameters[i].used;
+      const bool matters =
+          node.kind == ModuleNodeKind::leaf || data_.blocks[static_cast<std::size_t>(node.block)].parameters[i].used;
       if (node.arguments[i] && matters) add(*node.arguments[i]);
     }
     for (const auto& child : node.children) collect(child, used);
@@ -405,8 +408,8 @@ private:
   std::vector<int> chain_;
 };
 
-Result<void> parse_parameters(const ValueObject& object, const DescriptionFaults& faults, const Architecture::Data& data,
-                              BlockTemplate& block) {
+Result<void> parse_parameters(const ValueObject& object, const DescriptionFaults& faults,
+                              const Architecture::Data& data, BlockTemplate& block) {
   const Value* given = find(object, "parameters_of_block");
   if (given == nullptr) return {};
   const std::string pointer = block.pointer / "parameters_of_block";
@@ -435,8 +438,8 @@ Result<void> parse_parameters(const ValueObject& object, const DescriptionFaults
 }  // namespace
 
 Result<void> parse_blocks(const ValueObject& blocks, const DescriptionFaults& faults, Architecture::Data& data) {
-  static const std::vector<std::string> kKeys{"parameters_of_block", "locals",     "tensors", "buffers", "attributes",
-                                              "class",               "modules", "forward"};
+  static const std::vector<std::string> kKeys{"parameters_of_block", "locals", "tensors", "buffers",
+                                              "attributes",          "class",  "modules", "forward"};
   if (blocks.size() > kMaxBlocks) return faults.at("/blocks", "more than " + std::to_string(kMaxBlocks) + " blocks");
   std::vector<const ValueObject*> objects;
   for (const auto& [name, value] : blocks) {

@@ -16,13 +16,13 @@
 namespace tpsim {
 
 inline constexpr std::int64_t kMaxExtent = std::int64_t{1} << 40;
-inline constexpr std::int64_t kMaxListElements = 100'000;   // of one module list: layers, experts
+inline constexpr std::int64_t kMaxListElements = 100'000;       // of one module list: layers, experts
 inline constexpr std::int64_t kMaxModuleInstances = 4'000'000;  // list elements and blocks evaluated in one model
 inline constexpr std::int64_t kMaxParameterTensors = 2'000'000;
 inline constexpr std::size_t kMaxBlocks = 256;
 inline constexpr std::size_t kMaxEntries = 512;  // of one object or list of a description
 inline constexpr std::size_t kMaxLocals = 64;
-inline constexpr int kMaxFieldChain = 16;         // defaults that need defaults
+inline constexpr int kMaxFieldChain = 16;  // defaults that need defaults
 
 // One text that was merged in; errors find the place of a pointer in the last layer that has it.
 struct DescriptionLayer {

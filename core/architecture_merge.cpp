@@ -15,7 +15,8 @@ namespace {
 constexpr int kMaxInheritance = 16;
 
 Value* find_member(ValueObject& object, std::string_view key) {
-  const auto found = std::find_if(object.begin(), object.end(), [&](const auto& member) { return member.first == key; });
+  const auto found =
+      std::find_if(object.begin(), object.end(), [&](const auto& member) { return member.first == key; });
   return found == object.end() ? nullptr : &found->second;
 }
 
@@ -51,7 +52,8 @@ void merge_member(ValueObject& base, const std::string& key, const Value& value,
     *present = value;
     return;
   }
-  const bool fresh = !std::holds_alternative<ValueObject>(present->data) || (inner == Level::block && starts_anew(value));
+  const bool fresh =
+      !std::holds_alternative<ValueObject>(present->data) || (inner == Level::block && starts_anew(value));
   if (fresh) present->data = ValueObject{};
   merge(*std::get_if<ValueObject>(&present->data), *object, inner);
 }
@@ -86,9 +88,10 @@ std::optional<Dialect> parse_version(const Value& value) {
 // A model type names a folder, so it may not lead out of plans/.
 bool is_type_name(std::string_view type) {
   constexpr std::string_view kSigns = "_-.";
-  return !type.empty() && type.front() != '.' && type.size() < 100 && std::all_of(type.begin(), type.end(), [&](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || kSigns.find(c) != std::string_view::npos;
-  });
+  return !type.empty() && type.front() != '.' && type.size() < 100 &&
+         std::all_of(type.begin(), type.end(), [&](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || kSigns.find(c) != std::string_view::npos;
+         });
 }
 
 class DescriptionReader {
@@ -102,7 +105,8 @@ public:
     auto parsed = parse_json(found->text, found->file);
     if (!parsed) return parsed.error();
     const auto* object = std::get_if<ValueObject>(&parsed->data);
-    if (object == nullptr) return input_error("a description is an object, not " + std::string(type_name(*parsed)), found->file);
+    if (object == nullptr)
+      return input_error("a description is an object, not " + std::string(type_name(*parsed)), found->file);
     return merge_file(found->file, *object, merged);
   }
 
@@ -160,7 +164,8 @@ private:
     const Value* since = find(object, "since");
     if (since == nullptr) return {};
     const auto version = parse_version(*since);
-    if (!version) return input_error("\"since\" is a version such as \"5.0\", not " + to_json(*since), file + "#/since");
+    if (!version)
+      return input_error("\"since\" is a version such as \"5.0\", not " + to_json(*since), file + "#/since");
     if (dialect_ >= *version) return {};
     Error error = input_error(chain_.front() + " is described from " + to_string(*version) + " on, not for " +
                               to_string(dialect_));
@@ -198,7 +203,8 @@ private:
     ValueObject content;
     for (const auto& member : object) {
       const auto& key = member.first;
-      const bool control = key == "extends" || key == "versions" || key == "since" || (!pointer.empty() && (key == "from" || key == "below"));
+      const bool control = key == "extends" || key == "versions" || key == "since" ||
+                           (!pointer.empty() && (key == "from" || key == "below"));
       if (!control) content.push_back(member);
     }
     merge_description(merged, content);
@@ -274,7 +280,8 @@ std::vector<std::string> described_model_types() {
   constexpr std::string_view kPrefix = "plans/", kSuffix = "/architecture.json";
   std::vector<std::string> types;
   for (const auto& path : list_data(kPrefix)) {
-    if (path.ends_with(kSuffix)) types.push_back(path.substr(kPrefix.size(), path.size() - kPrefix.size() - kSuffix.size()));
+    if (path.ends_with(kSuffix))
+      types.push_back(path.substr(kPrefix.size(), path.size() - kPrefix.size() - kSuffix.size()));
   }
   return types;
 }

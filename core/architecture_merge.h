@@ -18,10 +18,11 @@ struct MergedDescription {
 };
 
 // Errors: unknown type, cyclic `extends`, not JSON, a bad range of versions.
-Result<MergedDescription> merged_description(std::string_view model_type, const Dialect& dialect, const FindDescription& find);
+Result<MergedDescription> merged_description(std::string_view model_type, const Dialect& dialect,
+                                             const FindDescription& find);
 
-// Objects are merged key by key, null deletes, any other value replaces. Members of the top level's `config` replace as they
-// are, null included. A block with "inherit": false replaces the one below it.
+// Objects are merged key by key, null deletes, any other value replaces. Members of the top level's `config` replace as
+// they are, null included. A block with "inherit": false replaces the one below it.
 void merge_description(ValueObject& base, const ValueObject& overlay);
 
 }  // namespace tpsim

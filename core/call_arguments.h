@@ -15,8 +15,8 @@ struct CallParameter {
   bool required = true;
 };
 
-// For every parameter the index of its argument in call.children, -1 where it is absent. Errors: too many, missing, twice,
-// unknown keyword.
+// For every parameter the index of its argument in call.children, -1 where it is absent. Errors: too many, missing,
+// twice, unknown keyword.
 Result<std::vector<int>> match_arguments(const Node& call, std::span<const CallParameter> parameters);
 
 }  // namespace tpsim

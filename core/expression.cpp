@@ -108,7 +108,8 @@ bool Evaluator::fail_operand(const Node& node, const Value& value, const char* n
   const std::string subject = node.kind == NodeKind::name ? "\"" + node.text + "\"" : "this";
   std::string shown = to_json(value);
   if (shown.size() > 60) shown = shown.substr(0, 57) + "...";
-  fail(node, subject + " is " + (value.is_null() ? "none" : type_name(value) + (" " + shown)) + ", " + need + " is needed");
+  fail(node,
+       subject + " is " + (value.is_null() ? "none" : type_name(value) + (" " + shown)) + ", " + need + " is needed");
   if (node.kind == NodeKind::name && node.slot < kFirstLocal) fault_.field = node.slot;
   fault_.need = need;
   return false;

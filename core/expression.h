@@ -86,8 +86,8 @@ Result<void> bind_names(Node& node, std::string_view text, Scope& scope);
 struct EvaluationFault {
   std::string message;
   int begin = 0, end = 0;
-  int field = -1;    // the field whose value is to blame, if one is
-  std::string need;  // what that field would have to be: "a number"
+  int field = -1;               // the field whose value is to blame, if one is
+  std::string need;             // what that field would have to be: "a number"
   std::optional<Error> nested;  // a fault of another expression that this one needed
 };
 

@@ -24,7 +24,8 @@ Error unknown(const char* what, const std::string& word, const std::vector<std::
 
 Result<void> bind_call(Node& node, std::string_view text, Scope& scope) {
   const auto functions = expression_functions();
-  const auto spec = std::find_if(functions.begin(), functions.end(), [&](const auto& f) { return f.name == node.text; });
+  const auto spec =
+      std::find_if(functions.begin(), functions.end(), [&](const auto& f) { return f.name == node.text; });
   if (spec == functions.end()) {
     std::vector<std::string> known;
     for (const auto& f : functions) known.emplace_back(f.name);
@@ -32,7 +33,8 @@ Result<void> bind_call(Node& node, std::string_view text, Scope& scope) {
   }
   if (!node.keywords.empty()) return at(input_error(node.text + "() takes no keywords"), text, node);
   if (node.children.size() < spec->least || node.children.size() > spec->most) {
-    const auto range = std::to_string(spec->least) + (spec->most > spec->least ? " to " + std::to_string(spec->most) : "");
+    const auto range =
+        std::to_string(spec->least) + (spec->most > spec->least ? " to " + std::to_string(spec->most) : "");
     return at(input_error(node.text + "() takes " + range + (range == "1" ? " argument" : " arguments") + ", not " +
                           std::to_string(node.children.size())),
               text, node);
@@ -88,7 +90,9 @@ std::vector<std::string> Scope::names() const {
   return all;
 }
 
-Result<void> bind_names(Expression& expression, Scope& scope) { return bind_names(expression.root, expression.text, scope); }
+Result<void> bind_names(Expression& expression, Scope& scope) {
+  return bind_names(expression.root, expression.text, scope);
+}
 
 Result<void> bind_names(Node& node, std::string_view text, Scope& scope) {
   switch (node.kind) {

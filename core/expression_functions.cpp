@@ -108,7 +108,8 @@ std::optional<Value> rounded(const Value& value, double (*to_whole)(double)) {
 std::optional<Value> length(const ValueList& arguments) {
   const Value& value = arguments[0];
   if (const auto* list = std::get_if<ValueList>(&value.data)) return Value{static_cast<std::int64_t>(list->size())};
-  if (const auto* object = std::get_if<ValueObject>(&value.data)) return Value{static_cast<std::int64_t>(object->size())};
+  if (const auto* object = std::get_if<ValueObject>(&value.data))
+    return Value{static_cast<std::int64_t>(object->size())};
   if (const auto* text = std::get_if<std::string>(&value.data)) return Value{static_cast<std::int64_t>(text->size())};
   return std::nullopt;
 }

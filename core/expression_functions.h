@@ -13,7 +13,7 @@ namespace tpsim {
 
 struct ExpressionFunction {
   std::string_view name;
-  std::size_t least, most;  // arguments
+  std::size_t least, most;                                    // arguments
   std::optional<Value> (*apply)(const ValueList& arguments);  // nullopt where they do not fit
 };
 std::span<const ExpressionFunction> expression_functions();

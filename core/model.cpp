@@ -38,8 +38,10 @@ private:
     for (const auto& parameter : type.parameters) add(joined(prefix, parameter.name), parameter.shape, count);
     for (const auto& child : type.children) {
       const std::string path = joined(prefix, child.name);
-      if (child.is_list) list(child, path + ".*", count);
-      else module(child.types.front(), path, count);
+      if (child.is_list)
+        list(child, path + ".*", count);
+      else
+        module(child.types.front(), path, count);
     }
   }
 
@@ -103,8 +105,10 @@ bool match_pattern(std::string_view pattern, std::string_view name, std::vector<
   indices.clear();
   while (!pattern.empty() && !name.empty()) {
     const auto expected = next_part(pattern), part = next_part(name);
-    if (expected == "*" && all_digits(part)) indices.emplace_back(part);
-    else if (expected != part) return false;
+    if (expected == "*" && all_digits(part))
+      indices.emplace_back(part);
+    else if (expected != part)
+      return false;
   }
   return pattern.empty() && name.empty();
 }
@@ -140,7 +144,8 @@ const ParameterSpec* find_parameter(const Model& model, std::string_view name) {
       }
       return nullptr;
     }
-    const auto child = std::find_if(type->children.begin(), type->children.end(), [&](const auto& c) { return c.name == part; });
+    const auto child =
+        std::find_if(type->children.begin(), type->children.end(), [&](const auto& c) { return c.name == part; });
     if (child == type->children.end()) return nullptr;
     std::size_t element = 0;
     if (child->is_list) {

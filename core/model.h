@@ -26,18 +26,18 @@ enum class ModuleKind {
 };
 
 // Operations of a program; docs/architecture.md says what each does. Attribute use is given as ints/number/text.
-// An instruction has one output per name assigned: with several, the value is a tuple and is taken apart; with one, a tuple
-// stays a tuple in that slot.
+// An instruction has one output per name assigned: with several, the value is a tuple and is taken apart; with one, a
+// tuple stays a tuple in that slot.
 enum class Op {
-  call,              // child; positional inputs first, keyword inputs from `keyword_begin`; text: "" or the name of a child
-                     // of `child` that is called, `child` itself not
-  for_each,          // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0];
-                     // ints: 1 where the element returns a tuple of one
-  parameter,         // text: own tensor (parameter or buffer), or that of `child` without a call of it
+  call,       // child; positional inputs first, keyword inputs from `keyword_begin`; text: "" or the name of a child
+              // of `child` that is called, `child` itself not
+  for_each,   // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0];
+              // ints: 1 where the element returns a tuple of one
+  parameter,  // text: own tensor (parameter or buffer), or that of `child` without a call of it
   constant_none,
-  make_tuple,        // inputs -> one tuple value
-  unpack,            // tuple -> outputs
-  view_heads,        // ints: d
+  make_tuple,  // inputs -> one tuple value
+  unpack,      // tuple -> outputs
+  view_heads,  // ints: d
   merge_heads,
   flatten_tokens,
   unflatten_tokens,  // inputs: x, like
@@ -55,45 +55,55 @@ enum class Op {
   sub,
   mul,
   div,
-  add_number,        // number
-  scale,             // number
-  act,               // text: name of the function; "sigmoid"; "softcap" and "clamp" with their number.
-                     // Inputs after the first are the function's own tensors
+  add_number,  // number
+  scale,       // number
+  act,         // text: name of the function; "sigmoid"; "softcap" and "clamp" with their number.
+               // Inputs after the first are the function's own tensors
   softmax,
-  normalize,         // x / sum over the last dim
+  normalize,  // x / sum over the last dim
   norm_free,
   cast,
-  linear,            // inputs: x, weight[, bias]
+  linear,  // inputs: x, weight[, bias]
   causal_mask,
   positions,
-  rope,              // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves), half (cos and sin serve
-                     // both halves)
-  rope_one,          // inputs: x, cos, sin; ints as rope
-  attention,         // inputs: q, k, v, mask[, sinks]; ints by AttentionInt; number: scale (0 = 1/sqrt(d)), softcap; text:
-                     // "" or "lightning" (linear attention with fixed decay, its cache one [n, d, d] state)
-  topk_route,        // inputs: scores[, choice]; ints: k, groups (0 = none), keep_groups, group_best -> weights, indices
-  scatter_topk,      // inputs: weights, indices, like -> [T, E], zero except at the indices
-  experts,           // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed, interleaved;
-                     // text: activation function, or child: the activation module
-  each_expert,       // child is a list; inputs: x, indices, weights
-  per_slice,         // child is a list; inputs: x; ints: dim. Element i on slice i of extent 1; stops at the shorter one
-  bmm,               // inputs: a, b; [E, N, H] x [E, H, M]
-  repeat_rows,       // inputs: x, like: x.repeat(n, 1) with n = like's last extent
-  split_rows,        // inputs: x, like: [E*T, H] -> [E, T, H] with E = like's first extent
-  sum_groups,        // inputs: x, like: [E*T, H] (any leading extents) -> [T, H], summed over the E = like's last extent groups
+  rope,          // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves), half (cos and sin serve
+                 // both halves)
+  rope_one,      // inputs: x, cos, sin; ints as rope
+  attention,     // inputs: q, k, v, mask[, sinks]; ints by AttentionInt; number: scale (0 = 1/sqrt(d)), softcap; text:
+                 // "" or "lightning" (linear attention with fixed decay, its cache one [n, d, d] state)
+  topk_route,    // inputs: scores[, choice]; ints: k, groups (0 = none), keep_groups, group_best -> weights, indices
+  scatter_topk,  // inputs: weights, indices, like -> [T, E], zero except at the indices
+  experts,      // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed, interleaved;
+                // text: activation function, or child: the activation module
+  each_expert,  // child is a list; inputs: x, indices, weights
+  per_slice,    // child is a list; inputs: x; ints: dim. Element i on slice i of extent 1; stops at the shorter one
+  bmm,          // inputs: a, b; [E, N, H] x [E, H, M]
+  repeat_rows,  // inputs: x, like: x.repeat(n, 1) with n = like's last extent
+  split_rows,   // inputs: x, like: [E*T, H] -> [E, T, H] with E = like's first extent
+  sum_groups,   // inputs: x, like: [E*T, H] (any leading extents) -> [T, H], summed over the E = like's last extent
+                // groups
 };
 
 // Places of attention's ints; 0 = none, but groups = 1.
-enum AttentionInt { kGroups, kWindow, kLatentWidth, kChunk, kAlibi, kLightningBlock, kLightningLayer, kLightningLayers };
+enum AttentionInt {
+  kGroups,
+  kWindow,
+  kLatentWidth,
+  kChunk,
+  kAlibi,
+  kLightningBlock,
+  kLightningLayer,
+  kLightningLayers
+};
 
 inline constexpr std::int64_t kOpenEnd = INT64_MAX;
 
 struct Instruction {
   Op op = Op::call;
   int child = -1;
-  std::vector<int> inputs;   // slots; -1 for an absent optional input
-  std::vector<int> outputs;  // slots
-  int keyword_begin = -1;    // call: index in `inputs` of the first keyword argument; -1 = all positional
+  std::vector<int> inputs;            // slots; -1 for an absent optional input
+  std::vector<int> outputs;           // slots
+  int keyword_begin = -1;             // call: index in `inputs` of the first keyword argument; -1 = all positional
   std::vector<std::string> keywords;  // their names
   std::vector<std::int64_t> ints;
   double number = 0;
@@ -106,7 +116,7 @@ struct Program {
   std::vector<std::string> inputs;  // names; slots 0 .. n-1
   int slots = 0;
   std::vector<Instruction> code;
-  std::vector<int> results;         // slots of the return statement; more than one = a tuple
+  std::vector<int> results;  // slots of the return statement; more than one = a tuple
   bool operator==(const Program&) const = default;
 };
 
@@ -150,9 +160,9 @@ struct CheckpointRule {
 
 struct Model {
   std::string model_type;
-  std::string class_name;   // "LlamaForCausalLM"
-  std::string base;         // "model"
-  std::string source;       // of the description
+  std::string class_name;  // "LlamaForCausalLM"
+  std::string base;        // "model"
+  std::string source;      // of the description
   std::vector<ModuleType> types;
   int root = 0;
   bool tied = false;
@@ -163,14 +173,14 @@ struct Model {
   // Headline numbers for reports; 0 = the type has no such field.
   std::int64_t layers = 0, hidden_size = 0, query_heads = 0, kv_heads = 0, head_dim = 0, vocab_size = 0,
                intermediate_size = 0, experts = 0, experts_per_token = 0, max_positions = 0, qk_rope_head_dim = 0;
-  std::string dtype;        // as the config says it, "" if it does not
+  std::string dtype;                       // as the config says it, "" if it does not
   std::vector<std::string> unknown_parts;  // what the description does not cover, in words
 
   const ModuleType& type(int i) const { return types[static_cast<std::size_t>(i)]; }
 };
 
-// Every parameter once, in the order of named_parameters(), equal list elements folded: "model.layers.*.mlp.up_proj.weight"
-// with shape and number of occurrences. Tied names are left out.
+// Every parameter once, in the order of named_parameters(), equal list elements folded:
+// "model.layers.*.mlp.up_proj.weight" with shape and number of occurrences. Tied names are left out.
 struct ParameterGroup {
   std::string pattern;
   Shape shape;

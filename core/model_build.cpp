@@ -59,7 +59,8 @@ struct HashType {
 // Builds the tree bottom-up. A failed function returns false or nullopt, with the error kept.
 class ModelBuilder {
 public:
-  ModelBuilder(const Architecture::Data& data, const Config& config) : data_(data), config_(config), fields_(data, config) {}
+  ModelBuilder(const Architecture::Data& data, const Config& config)
+      : data_(data), config_(config), fields_(data, config) {}
 
   Result<Model> build() {
     std::vector<Value> none;
@@ -132,7 +133,8 @@ private:
       Child child{module.name, false, {}};
       if (!modules(module, module.node, frame, child)) return std::nullopt;
       const bool absent = child.types.empty();
-      states.push_back({absent ? kAbsent : static_cast<int>(children.size()), child.is_list, absent ? kAbsent : child.types[0]});
+      states.push_back(
+          {absent ? kAbsent : static_cast<int>(children.size()), child.is_list, absent ? kAbsent : child.types[0]});
       key.children.push_back(child.is_list ? static_cast<int>(child.types.size()) : kAbsent);
       key.children.insert(key.children.end(), child.types.begin(), child.types.end());
       if (!absent) children.push_back(std::move(child));
@@ -189,7 +191,9 @@ private:
     if (range == nullptr) return false;
     const auto* elements = std::get_if<ValueList>(&range->data);
     const auto* given = std::get_if<std::int64_t>(&range->data);
-    const std::int64_t count = elements != nullptr ? static_cast<std::int64_t>(elements->size()) : given != nullptr ? *given : 0;
+    const std::int64_t count = elements != nullptr ? static_cast<std::int64_t>(elements->size())
+                               : given != nullptr  ? *given
+                                                   : 0;
     if (count < 1 || count > kMaxListElements) return bad_count(module, node, *range);
     if (!spend(count, module.pointer)) return false;
     for (std::int64_t i = 0; i < count; ++i) {
@@ -202,7 +206,8 @@ private:
       const std::size_t before = child.types.size();
       if (!modules(module, node.children[0], frame, child)) return false;
       if (child.types.size() == before) {
-        return fail(input_error("an element of a module list is left out by its condition", place(data_.layers, module.pointer)));
+        return fail(input_error("an element of a module list is left out by its condition",
+                                place(data_.layers, module.pointer)));
       }
     }
     return true;
@@ -237,8 +242,8 @@ private:
     LeafFault fault;
     const std::span<const Value* const> given(values.data(), node.arguments.size());
     if (make_leaf(node.leaf, given, data_.class_prefix, type, fault)) return intern(std::move(type));
-    const std::string subject = "\"" + std::string(leaf_spec(node.leaf).parameters[fault.bad].name) + "\" of \"" +
-                                module.name + "\"";
+    const std::string subject =
+        "\"" + std::string(leaf_spec(node.leaf).parameters[fault.bad].name) + "\" of \"" + module.name + "\"";
     bad_value(subject, fault.message, *values[fault.bad], *node.arguments[fault.bad], module.text, module.pointer);
     return std::nullopt;
   }
@@ -263,7 +268,8 @@ private:
     return block(node.block, arguments);
   }
 
-  bool body(const BlockTemplate& source, std::vector<Value>& frame, const std::vector<ChildState>& states, ModuleType& type) {
+  bool body(const BlockTemplate& source, std::vector<Value>& frame, const std::vector<ChildState>& states,
+            ModuleType& type) {
     std::vector<std::string> absent;
     if (!tensors(source.tensors, frame, type.parameters, absent)) return false;
     if (!tensors(source.buffers, frame, type.buffers, absent)) return false;
@@ -274,14 +280,15 @@ private:
     if (!program) {
       const bool known = fault.statement != nullptr;
       const std::string& text = known ? fault.statement->text : source.name;
-      return fail(fields_.error(fault.evaluation, text, known ? fault.statement->pointer : source.pointer + "/forward"));
+      return fail(
+          fields_.error(fault.evaluation, text, known ? fault.statement->pointer : source.pointer + "/forward"));
     }
     type.program = *std::move(program);
     return true;
   }
 
-  bool tensors(const std::vector<TensorTemplate>& templates, std::vector<Value>& frame, std::vector<ParameterSpec>& specs,
-               std::vector<std::string>& absent) {
+  bool tensors(const std::vector<TensorTemplate>& templates, std::vector<Value>& frame,
+               std::vector<ParameterSpec>& specs, std::vector<std::string>& absent) {
     for (const auto& tensor : templates) {
       Value scratch;
       const Value* condition = tensor.condition ? evaluate(*tensor.condition, frame, scratch) : nullptr;

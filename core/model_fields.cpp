@@ -75,8 +75,12 @@ std::size_t frame_size(const Node& node) {
 }
 
 FieldValues::FieldValues(const Architecture::Data& data, const Config& config)
-    : data_(data), config_(config), given_(data.fields.size(), nullptr), values_(data.fields.size(), nullptr),
-      computed_(data.fields.size()), states_(data.fields.size(), State::fresh) {
+    : data_(data),
+      config_(config),
+      given_(data.fields.size(), nullptr),
+      values_(data.fields.size(), nullptr),
+      computed_(data.fields.size()),
+      states_(data.fields.size(), State::fresh) {
   for (const auto& [name, value] : config.fields) {
     const auto alias = data.aliases.find(name);
     if (alias != data.aliases.end()) {
@@ -171,7 +175,8 @@ Error FieldValues::field_error(const EvaluationFault& fault, int index) const {
   } else if (value != nullptr && value->is_null()) {
     error.message = "\"" + name + "\" is null and " + needed + fault.need;
   } else if (value != nullptr && !fault.need.empty()) {
-    error.message = "\"" + name + "\" is " + type_name(*value) + " " + shortened(*value) + " and " + needed + fault.need;
+    error.message =
+        "\"" + name + "\" is " + type_name(*value) + " " + shortened(*value) + " and " + needed + fault.need;
   }
   std::string fix = "--set " + name + "=" + (value == nullptr ? "N" : number_inside(*value));
   for (const auto* member : similar(config_.fields, name)) {

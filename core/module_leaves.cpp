@@ -16,17 +16,21 @@ constexpr std::array kLinear{P{"in"}, P{"out"}, P{"bias", false}, P{"class", fal
 constexpr std::array kConv1d{P{"in"}, P{"out"}, P{"class", false}};
 constexpr std::array kEmbedding{P{"n"}, P{"d"}, P{"scale", false}, P{"class", false}};
 constexpr std::array kRmsNorm{P{"d"}, P{"eps", false}, P{"offset", false}, P{"weight", false}, P{"class", false}};
-constexpr std::array kLayerNorm{P{"d"},           P{"weight", false}, P{"bias", false},
-                                P{"eps", false},  P{"offset", false}, P{"class", false}};
+constexpr std::array kLayerNorm{P{"d"},          P{"weight", false}, P{"bias", false},
+                                P{"eps", false}, P{"offset", false}, P{"class", false}};
 constexpr std::array kActivation{P{"name"}, P{"class", false}};
 constexpr std::array kPlain{P{"class", false}};
 constexpr std::array kRotary{P{"dim"}, P{"class", false}};
 
 constexpr std::array kLeaves{
-    LeafSpec{"linear", ModuleKind::linear, kLinear},         LeafSpec{"conv1d", ModuleKind::conv1d, kConv1d},
-    LeafSpec{"embedding", ModuleKind::embedding, kEmbedding}, LeafSpec{"rmsnorm", ModuleKind::rms_norm, kRmsNorm},
-    LeafSpec{"layernorm", ModuleKind::layer_norm, kLayerNorm}, LeafSpec{"activation", ModuleKind::activation, kActivation},
-    LeafSpec{"dropout", ModuleKind::dropout, kPlain},        LeafSpec{"identity", ModuleKind::identity, kPlain},
+    LeafSpec{"linear", ModuleKind::linear, kLinear},
+    LeafSpec{"conv1d", ModuleKind::conv1d, kConv1d},
+    LeafSpec{"embedding", ModuleKind::embedding, kEmbedding},
+    LeafSpec{"rmsnorm", ModuleKind::rms_norm, kRmsNorm},
+    LeafSpec{"layernorm", ModuleKind::layer_norm, kLayerNorm},
+    LeafSpec{"activation", ModuleKind::activation, kActivation},
+    LeafSpec{"dropout", ModuleKind::dropout, kPlain},
+    LeafSpec{"identity", ModuleKind::identity, kPlain},
     LeafSpec{"rotary", ModuleKind::rotary, kRotary},
 };
 
@@ -126,7 +130,8 @@ private:
     const auto* list = std::get_if<ValueList>(&value("d")->data);
     if (list == nullptr) return Shape{extent("d")};
     Shape shape;
-    if (list->empty() || list->size() > Shape::kMaxRank) fail("d", "is a list of " + std::to_string(list->size()) + " extents");
+    if (list->empty() || list->size() > Shape::kMaxRank)
+      fail("d", "is a list of " + std::to_string(list->size()) + " extents");
     for (std::size_t i = 0; i < list->size() && i < Shape::kMaxRank; ++i) {
       auto message = extent_fault((*list)[i]);
       const auto* extent = std::get_if<std::int64_t>(&(*list)[i].data);

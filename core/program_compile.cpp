@@ -10,8 +10,8 @@ namespace {
 
 constexpr int kUnset = -1;
 
-// Emits one program in static single assignment: every output has a slot of its own. A failed function returns false (or a
-// negative slot) with the fault filled in.
+// Emits one program in static single assignment: every output has a slot of its own. A failed function returns false
+// (or a negative slot) with the fault filled in.
 class ProgramCompiler {
 public:
   ProgramCompiler(const ProgramTemplate& source, const ProgramContext& context)
@@ -122,8 +122,8 @@ private:
     std::vector<int> slots;
     if (node.kind == FlowKind::tuple) {
       if (node.children.size() != statement.targets.size()) {
-        return fail(node, std::to_string(node.children.size()) + " values, " + std::to_string(statement.targets.size()) +
-                              " names");
+        return fail(node, std::to_string(node.children.size()) + " values, " +
+                              std::to_string(statement.targets.size()) + " names");
       }
       if (!all_of(node.children, slots)) return false;
     } else if (node.kind == FlowKind::operation || (node.kind == FlowKind::call && statement.targets.size() > 1)) {
@@ -190,7 +190,8 @@ private:
   bool fill_call(const FlowNode& node, Instruction& instruction) {
     const ChildState& child = context_.children[static_cast<std::size_t>(node.index)];
     if (child.index < 0) return fail(node, "module \"" + node.text + "\" is left out for this config and called here");
-    if (child.is_list) return fail(node, "\"" + node.text + "\" is a list of modules; its elements are called in a loop");
+    if (child.is_list)
+      return fail(node, "\"" + node.text + "\" is a list of modules; its elements are called in a loop");
     if (!node.member.empty() && !has_child(child, node.member)) {
       return fail(node, "module \"" + node.text + "\" has no module \"" + node.member + "\" for this config");
     }
@@ -200,7 +201,9 @@ private:
     return arguments(node, instruction);
   }
 
-  const ModuleType& type_of(const ChildState& child) const { return context_.types[static_cast<std::size_t>(child.type)]; }
+  const ModuleType& type_of(const ChildState& child) const {
+    return context_.types[static_cast<std::size_t>(child.type)];
+  }
 
   bool has_child(const ChildState& child, const std::string& name) const {
     const auto& children = type_of(child).children;
@@ -234,7 +237,8 @@ private:
     const ChildState& child = context_.children[static_cast<std::size_t>(node.index)];
     if (child.index < 0) return fail(node, "a module that is left out for this config is used here");
     const bool wants_list = node.operation->op != Op::experts;
-    if (child.is_list != wants_list) return fail(node, wants_list ? "a list of modules is needed" : "a module is needed");
+    if (child.is_list != wants_list)
+      return fail(node, wants_list ? "a list of modules is needed" : "a module is needed");
     instruction.child = child.index;
     return true;
   }
@@ -394,7 +398,8 @@ private:
 
 }  // namespace
 
-std::optional<Program> compile_program(const ProgramTemplate& source, const ProgramContext& context, ProgramFault& fault) {
+std::optional<Program> compile_program(const ProgramTemplate& source, const ProgramContext& context,
+                                       ProgramFault& fault) {
   ProgramCompiler compiler(source, context);
   if (compiler.compile()) return compiler.take();
   fault = compiler.fault();

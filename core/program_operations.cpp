@@ -24,8 +24,8 @@ constexpr std::array kConcat{P{"tensors", Take::tensors}, P{"dim", Take::integer
 constexpr std::array kAct{P{"x"}, P{"name", Take::text}, P{"tensors", Take::tensors, false}};
 constexpr std::array kLimit{P{"x"}, P{"limit", Take::number}};
 constexpr std::array kLinear{P{"x"}, P{"weight"}, P{"bias", Take::tensor, false}};
-constexpr std::array kRope{P{"q"}, P{"k"}, P{"cos"}, P{"sin"}, P{"interleaved", Take::flag, false},
-                           P{"half", Take::flag, false}};
+constexpr std::array kRope{
+    P{"q"}, P{"k"}, P{"cos"}, P{"sin"}, P{"interleaved", Take::flag, false}, P{"half", Take::flag, false}};
 constexpr std::array kRopeOne{P{"x"}, P{"cos"}, P{"sin"}, P{"interleaved", Take::flag, false},
                               P{"half", Take::flag, false}};
 constexpr std::array kAttention{P{"q"},
@@ -197,9 +197,9 @@ void set_split(Constants& constants, Instruction& instruction) {
 void set_chunk(Constants& constants, Instruction& instruction) {
   const auto count = constants.integer("n", 0);
   instruction.ints = {constants.integer("dim", -1), count};
-  constants.require(count == static_cast<std::int64_t>(instruction.outputs.size()),
-                    std::to_string(count) + " pieces and " + std::to_string(instruction.outputs.size()) +
-                        " names assigned");
+  constants.require(
+      count == static_cast<std::int64_t>(instruction.outputs.size()),
+      std::to_string(count) + " pieces and " + std::to_string(instruction.outputs.size()) + " names assigned");
 }
 
 void set_reshape(Constants& constants, Instruction& instruction) {
@@ -226,7 +226,8 @@ void set_attention(Constants& constants, Instruction& instruction) {
                       constants.integer("chunk", 0),  constants.flag("alibi"),        constants.integer("block", 0),
                       constants.integer("layer", 0),  constants.integer("layers", 0)};
   constants.require(instruction.ints[kGroups] >= 1, "groups is " + std::to_string(instruction.ints[kGroups]));
-  for (const auto number : instruction.ints) constants.require(number >= 0, "a negative number: " + std::to_string(number));
+  for (const auto number : instruction.ints)
+    constants.require(number >= 0, "a negative number: " + std::to_string(number));
   instruction.text = kind;
   instruction.number = constants.number("scale");
   instruction.softcap = constants.number("softcap");
@@ -249,7 +250,8 @@ void set_act(Constants& constants, const OperationSpec& spec, Instruction& instr
 std::span<const OperationSpec> operations() { return kOperations; }
 
 const OperationSpec* find_operation(std::string_view name) {
-  const auto found = std::find_if(kOperations.begin(), kOperations.end(), [&](const auto& o) { return o.name == name; });
+  const auto found =
+      std::find_if(kOperations.begin(), kOperations.end(), [&](const auto& o) { return o.name == name; });
   return found == kOperations.end() ? nullptr : &*found;
 }
 

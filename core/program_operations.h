@@ -12,10 +12,10 @@ namespace tpsim {
 
 enum class Take {
   tensor,
-  tensors,      // all positional ones that are left
+  tensors,  // all positional ones that are left
   integer,
-  integers,     // all positional ones that are left
-  sizes,        // a list of integers or one integer
+  integers,  // all positional ones that are left
+  sizes,     // a list of integers or one integer
   number,
   text,
   function,     // a text or the name of a child module

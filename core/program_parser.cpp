@@ -4,6 +4,7 @@
 
 #include "core/call_arguments.h"
 #include "core/program_operations.h"
+#include "core/program_text.h"
 #include "core/suggest.h"
 
 namespace tpsim {
@@ -13,44 +14,6 @@ namespace {
 int index_of(const std::vector<std::string>& names, std::string_view name) {
   const auto found = std::find(names.begin(), names.end(), name);
   return found == names.end() ? -1 : static_cast<int>(found - names.begin());
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
-// Where `sign` stands outside brackets and strings; npos if nowhere. "=" is not found inside "==", "<=", ">=" or "!=".
-std::size_t find_outside(std::string_view text, char sign) {
-  int depth = 0;
-  char quote = '\0';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quote != '\0') {
-      if (c == quote) quote = '\0';
-      continue;
-    }
-    if (c == '"' || c == '\'') quote = c;
-    if (c == '(' || c == '[') ++depth;
-    if (c == ')' || c == ']') --depth;
-    if (c != sign || depth != 0) continue;
-    if (sign != '=') return i;
-    const char before = i > 0 ? text[i - 1] : ' ', after = i + 1 < text.size() ? text[i + 1] : ' ';
-    if (after == '=') ++i;
-    else if (before != '<' && before != '>' && before != '!') return i;
-  }
-  return std::string_view::npos;
-}
-
-std::vector<std::string> words_between_commas(std::string_view text) {
-  std::vector<std::string> words;
-  while (true) {
-    const auto comma = text.find(',');
-    words.emplace_back(trimmed(text.substr(0, comma)));
-    if (comma == std::string_view::npos) return words;
-    text.remove_prefix(comma + 1);
-  }
 }
 
 // "model" of `model.decoder`.
@@ -126,8 +89,9 @@ private:
     }
     const auto sign = find_outside(line, '=');
     if (sign == std::string_view::npos) {
-      return input_error("a statement is \"name = ...\", \"a, b = ...\", \"return ...\", \"for layer in list: ...\" or "
-                         "\"if CONDITION: ...\"");
+      return input_error(
+          "a statement is \"name = ...\", \"a, b = ...\", \"return ...\", \"for layer in list: ...\" or "
+          "\"if CONDITION: ...\"");
     }
     if (auto parsed = value(trimmed(line.substr(sign + 1)), statement); !parsed) return parsed;
     return targets(trimmed(line.substr(0, sign)), statement);
@@ -473,7 +437,8 @@ private:
 
 }  // namespace
 
-Result<ProgramTemplate> parse_program(std::span<const std::string> lines, const ProgramNames& names, std::size_t& line) {
+Result<ProgramTemplate> parse_program(std::span<const std::string> lines, const ProgramNames& names,
+                                      std::size_t& line) {
   line = 0;
   ProgramParser parser(names);
   if (lines.empty()) return input_error("a forward has at least its inputs and a return");

@@ -48,8 +48,8 @@ struct Statement {
   std::string text;
   std::string pointer;
   std::optional<Node> condition;
-  std::vector<int> targets;   // variables
-  bool takes_apart = false;   // `a, b = ` and `a, = `
+  std::vector<int> targets;  // variables
+  bool takes_apart = false;  // `a, b = ` and `a, = `
   FlowNode value;
 };
 
@@ -66,7 +66,6 @@ struct ProgramNames {
   Scope* scope = nullptr;            // locals and config fields
 };
 
-
 // `lines`: the forward list; the first names the inputs. On failure `line` is the faulty one.
 Result<ProgramTemplate> parse_program(std::span<const std::string> lines, const ProgramNames& names, std::size_t& line);
 
@@ -77,7 +76,7 @@ struct ChildState {
   int type = -1;  // of a child that is no list, in `types`
 };
 struct ProgramContext {
-  std::span<const ChildState> children;            // by module of the block
+  std::span<const ChildState> children;  // by module of the block
   std::span<const ModuleType> types;
   std::span<const std::string> absent_tensors;
   FieldSource* fields = nullptr;
@@ -89,7 +88,8 @@ struct ProgramFault {
   const Statement* statement = nullptr;  // nullptr: of the whole program
   EvaluationFault evaluation;
 };
-std::optional<Program> compile_program(const ProgramTemplate& source, const ProgramContext& context, ProgramFault& fault);
+std::optional<Program> compile_program(const ProgramTemplate& source, const ProgramContext& context,
+                                       ProgramFault& fault);
 
 // Calls `visit` with every config expression of the program.
 template <class Visit>

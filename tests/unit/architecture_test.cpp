@@ -29,7 +29,8 @@ Shape shape(const Result<Model>& model, const std::string& name) {
 std::string message(const Result<Model>& model) { return model ? "no error" : model.error().message; }
 
 // toy plus a type that extends it.
-Result<Model> build_extended(const std::string& extension, std::string_view members = "{}", const Dialect& dialect = kNewestDialect) {
+Result<Model> build_extended(const std::string& extension, std::string_view members = "{}",
+                             const Dialect& dialect = kNewestDialect) {
   auto architecture = toy::load({{"toy", kToy}, {"more", extension}}, "more", dialect);
   if (!architecture) return architecture.error();
   return build_model(*architecture, toy::config(members));
@@ -60,7 +61,9 @@ TEST_CASE("architecture: absent and null can mean different things", "[architect
 TEST_CASE("architecture: equal layers share one type, others do not", "[architecture]") {
   const auto equal = build(kToy, R"({"num_hidden_layers": 80})");
   REQUIRE(equal);
-  const auto layers = [](const Model& model) -> const Child& { return model.type(model.type(model.root).children[0].types[0]).children[1]; };
+  const auto layers = [](const Model& model) -> const Child& {
+    return model.type(model.type(model.root).children[0].types[0]).children[1];
+  };
   CHECK(layers(*equal).name == "layers");
   CHECK(layers(*equal).types.size() == 80);
   CHECK(std::count(layers(*equal).types.begin(), layers(*equal).types.end(), layers(*equal).types[0]) == 80);
@@ -79,9 +82,11 @@ TEST_CASE("architecture: equal layers share one type, others do not", "[architec
 }
 
 TEST_CASE("architecture: types that come to the same by different texts share a number", "[architecture]") {
-  const auto text = toy_with("\"mlp\": \"MLP()\"", "\"mlp\": \"MLP() if layer_idx < 2 else Same(layer_idx=layer_idx)\"");
+  const auto text =
+      toy_with("\"mlp\": \"MLP()\"", "\"mlp\": \"MLP() if layer_idx < 2 else Same(layer_idx=layer_idx)\"");
   const std::string block = R"j("Same": { "class": "ToyMLP", "parameters_of_block": ["layer_idx"], "modules": {
-      "gate_proj": "linear(hidden_size, intermediate_size, bias=false)", "up_proj": "linear(hidden_size, intermediate_size, bias=false)",
+      "gate_proj": "linear(hidden_size, intermediate_size, bias=false)",
+      "up_proj": "linear(hidden_size, intermediate_size, bias=false)",
       "down_proj": "linear(intermediate_size, hidden_size, bias=layer_idx < 0)", "act_fn": "activation(hidden_act)" },
       "forward": ["(x)", "return down_proj(act_fn(gate_proj(x)) * up_proj(x))"] }, )j";
   auto with_block = text;
@@ -128,10 +133,12 @@ TEST_CASE("architecture: extends merges, replaces and deletes", "[architecture]"
   const std::string extension = R"j({ "model_type": "more", "extends": "toy", "class": "MoreForCausalLM",
     "config": { "bias": true, "layer_types": null },
     "blocks": {
-      "Attention": { "locals": { "window": "none" }, "modules": { "q_norm": "rmsnorm(head_dim, weight=true)", "v_proj": null },
+      "Attention": { "locals": { "window": "none" }, 
+        "modules": { "q_norm": "rmsnorm(head_dim, weight=true)", "v_proj": null },
         "forward": ["(hidden_states, attention_mask, position_embeddings)",
           "q = q_norm(q_proj(hidden_states))", "return o_proj(q), none"] },
-      "MLP": { "inherit": false, "modules": { "down": "linear(hidden_size, hidden_size)" }, "forward": ["(x)", "return down(x)"] } } })j";
+      "MLP": { "inherit": false, "modules": { "down": "linear(hidden_size, hidden_size)" },
+        "forward": ["(x)", "return down(x)"] } } })j";
   const auto model = build_extended(extension);
   INFO(error_text(model));
   REQUIRE(model);
@@ -163,7 +170,9 @@ TEST_CASE("architecture: overlays hold for their versions, in order", "[architec
 }
 
 TEST_CASE("architecture: a base's overlays come before what extends it", "[architecture]") {
-  const auto base = toy_with("\"tie\":", R"j("versions": [ { "below": "5.0", "config": { "intermediate_size": 10, "vocab_size": 10 } } ], "tie":)j");
+  const auto base = toy_with(
+      "\"tie\":",
+      R"j("versions": [ { "below": "5.0", "config": { "intermediate_size": 10, "vocab_size": 10 } } ], "tie":)j");
   const std::string extension =
       R"({ "model_type": "more", "extends": "toy", "class": "MoreForCausalLM", "config": { "vocab_size": 30 } })";
   const auto architecture = toy::load({{"toy", base}, {"more", extension}}, "more", {4, 57, 0});
@@ -209,14 +218,16 @@ TEST_CASE("architecture errors: the form of the file", "[architecture][errors]")
   CHECK(fault("\"base\":", "\"bse\":") ==
         "error: unknown key \"bse\"\n  --> toy.json#/bse\n  did you mean \"base\"?\n");
   CHECK(fault("\"class\": \"ToyForCausalLM\",", "") == "error: \"class\" is missing\n  --> toy.json#\n");
-  CHECK(fault("\"class\": \"ToyForCausalLM\"", "\"class\": 3") == "error: a string is needed here, not an integer\n  --> toy.json#/class\n");
+  CHECK(fault("\"class\": \"ToyForCausalLM\"", "\"class\": 3") ==
+        "error: a string is needed here, not an integer\n  --> toy.json#/class\n");
   CHECK(fault("\"locals\"", "\"local\"") ==
         "error: unknown key \"local\"\n  --> toy.json#/blocks/Attention/local\n  did you mean \"locals\"?\n");
   CHECK(fault("\"n_embd\": \"hidden_size\"", "\"n_embd\": \"hidden\"") ==
         "error: \"config\" has no field \"hidden\"\n  --> toy.json#/aliases/n_embd\n");
   CHECK(fault("\"n_embd\": \"hidden_size\"", "\"eps\": \"hidden_size\"") ==
         "error: \"eps\" is a field itself\n  --> toy.json#/aliases/eps\n");
-  CHECK(fault("\"ForCausalLM\": {", "\"Root\": {") == "error: there is no block \"ForCausalLM\", the root\n  --> toy.json#/blocks\n");
+  CHECK(fault("\"ForCausalLM\": {", "\"Root\": {") ==
+        "error: there is no block \"ForCausalLM\", the root\n  --> toy.json#/blocks\n");
   CHECK(fault("\"tie\": {", "\"versions\": [{}], \"tie\": {") ==
         "error: an overlay has \"from\", \"below\" or both\n  --> toy.json#/versions/0\n");
   CHECK(fault("\"tie\": {", "\"versions\": [{\"below\": \"five\"}], \"tie\": {") ==
@@ -253,16 +264,19 @@ TEST_CASE("architecture errors: modules and expressions", "[architecture][errors
         "  MLP(3)\n"
         "  ^^^^^^\n"
         "  it is MLP()\n");
-  CHECK(message(build(toy_with("\"Attention(layer_idx=layer_idx)\"", "\"Attention()\""))) == "Attention() lacks \"layer_idx\"");
+  CHECK(message(build(toy_with("\"Attention(layer_idx=layer_idx)\"", "\"Attention()\""))) ==
+        "Attention() lacks \"layer_idx\"");
   CHECK(message(build(toy_with("\"MLP()\"", "\"3 + 4\""))).starts_with("expected a module"));
   CHECK(message(build(toy_with("\"MLP()\"", "\"linear(hidden_size\""))) == "expected \",\", found the end");
   CHECK(message(build(toy_with("\"MLP()\"", "\"Layer(layer_idx=1)\""))) == "a block contains itself: Layer -> Layer");
   CHECK(message(build(toy_with("\"window\": \"", "\"w\": \"window\", \"window\": \"w if layer_idx else "))) ==
         "locals need each other: w, window");
-  CHECK(message(build(toy_with("\"head_dim\": \"= hidden_size //", "\"head_dim\": \"= hiden //"))) == "unknown name \"hiden\"");
+  CHECK(message(build(toy_with("\"head_dim\": \"= hidden_size //", "\"head_dim\": \"= hiden //"))) ==
+        "unknown name \"hiden\"");
   CHECK(message(build(toy_with("\"MLP\": {", "\"MLP\": { \"tensors\": { \"up_proj\": [1] },"))) ==
         "\"up_proj\" is the name of two things of this block");
-  CHECK(message(build(toy_with("\"MLP\": {", "\"MLP\": { \"attributes\": { \"num_expert\": 1 },"))) == "unknown key \"num_expert\"");
+  CHECK(message(build(toy_with("\"MLP\": {", "\"MLP\": { \"attributes\": { \"num_expert\": 1 },"))) ==
+        "unknown key \"num_expert\"");
   CHECK(message(build(toy_with("\"MLP\": {", "\"MLP\": { \"tensors\": { \"t\": [1, 1, 1, 1, 1, 1, 1, 1, 1, 1] },")))
             .starts_with("a tensor has at most"));
 }
@@ -302,11 +316,14 @@ TEST_CASE("architecture errors: config values that do not fit name the field", "
   CHECK(message(build(kToy, R"({"vocab_size": -5})")) == "\"vocab_size\" is -5; an extent is at least 1");
   CHECK(message(build(kToy, R"({"vocab_size": 1e3})")) == "\"vocab_size\" is 1000.0; an integer is needed");
   CHECK(message(build(kToy, R"({"vocab_size": true})")) == "\"vocab_size\" is true; an integer is needed");
-  CHECK(message(build(kToy, R"({"vocab_size": 2199023255552})")) == "\"vocab_size\" is 2199023255552; an extent is at most 2^40");
-  CHECK(message(build(kToy, R"({"num_hidden_layers": 0})")) == "\"num_hidden_layers\" is 0; an integer from 1 to 100000 is needed");
+  CHECK(message(build(kToy, R"({"vocab_size": 2199023255552})")) ==
+        "\"vocab_size\" is 2199023255552; an extent is at most 2^40");
+  CHECK(message(build(kToy, R"({"num_hidden_layers": 0})")) ==
+        "\"num_hidden_layers\" is 0; an integer from 1 to 100000 is needed");
   CHECK(message(build(kToy, R"({"num_hidden_layers": 100001})")) ==
         "\"num_hidden_layers\" is 100001; an integer from 1 to 100000 is needed");
-  CHECK(message(build(kToy, R"({"hidden_act": null})")) == "\"hidden_act\" is null and model_type \"toy\" needs a value");
+  CHECK(message(build(kToy, R"({"hidden_act": null})")) ==
+        "\"hidden_act\" is null and model_type \"toy\" needs a value");
   CHECK(message(build(kToy, R"({"bias": "no"})")) == "\"bias\" is \"no\"; true or false is needed");
   CHECK(message(build(kToy, R"({"layer_types": ["full"]})")) == "index 1 is outside \"layer_types\" of length 1");
   CHECK(message(build(kToy, R"({"num_attention_heads": 9000000000000000000})")) ==
@@ -326,7 +343,8 @@ TEST_CASE("architecture errors: a missing field and what is like it", "[architec
 }
 
 TEST_CASE("architecture errors: defaults that need each other", "[architecture][errors]") {
-  auto text = toy_with("\"intermediate_size\": 96", "\"intermediate_size\": \"= wide\", \"wide\": \"= intermediate_size\"");
+  auto text =
+      toy_with("\"intermediate_size\": 96", "\"intermediate_size\": \"= wide\", \"wide\": \"= intermediate_size\"");
   CHECK(message(build(text)) == "the default of \"intermediate_size\" needs itself");
   CHECK(build(text, R"({"wide": 32})"));
   std::string chain;
@@ -338,10 +356,12 @@ TEST_CASE("architecture errors: defaults that need each other", "[architecture][
 TEST_CASE("architecture errors: sizes that no machine could hold", "[architecture][errors]") {
   CHECK(message(build(kToy, R"({"vocab_size": 1099511627776, "hidden_size": 1099511627776})")) ==
         "the model has more parameters than a 64-bit count holds");
-  CHECK(message(build(kToy, R"({"num_hidden_layers": 100000, "head_dim": 4611686018427387904})")).starts_with("integer overflow"));
+  CHECK(message(build(kToy, R"({"num_hidden_layers": 100000, "head_dim": 4611686018427387904})"))
+            .starts_with("integer overflow"));
   const auto lists = toy_with("\"MLP()\"", "\"[Pile() for i in 100000]\"");
   auto text = lists;
-  text.insert(text.find("\"MLP\": {"), R"j("Pile": { "modules": { "m": "[MLP() for i in 100000]" }, "forward": ["(x)", "return x"] }, )j");
+  text.insert(text.find("\"MLP\": {"),
+              R"j("Pile": { "modules": { "m": "[MLP() for i in 100000]" }, "forward": ["(x)", "return x"] }, )j");
   text.replace(text.find("x + mlp(x + h)"), 14, "x + h");
   CHECK(message(build(text)) == "the model has more than 2000000 parameter tensors");
 }

@@ -66,26 +66,11 @@ void check_all(std::initializer_list<Case> cases) {
 }  // namespace
 
 TEST_CASE("expression: arithmetic is Python's", "[expression]") {
-  check_all({{"7 // 2", "3"},
-             {"-7 // 2", "-4"},
-             {"7 // -2", "-4"},
-             {"-7 % 3", "2"},
-             {"7 % -3", "-2"},
-             {"7.5 // 2", "3.0"},
-             {"7 / 2", "3.5"},
-             {"8 / 2", "4.0"},
-             {"2 ** 10", "1024"},
-             {"2 ** -1", "0.5"},
-             {"-2 ** 2", "-4"},
-             {"2 ** 3 ** 2", "512"},
-             {"1 + 2 * 3 - 4", "3"},
-             {"(1 + 2) * 3", "9"},
-             {"2 - 3 - 4", "-5"},
-             {"1e3", "1000.0"},
-             {"true + 1", "2"},
-             {"+heads", "32"},
-             {"'a' + 'b'", "\"ab\""},
-             {"[1] + [2, 3]", "[1, 2, 3]"},
+  check_all({{"7 // 2", "3"},           {"-7 // 2", "-4"},    {"7 // -2", "-4"},       {"-7 % 3", "2"},
+             {"7 % -3", "-2"},          {"7.5 // 2", "3.0"},  {"7 / 2", "3.5"},        {"8 / 2", "4.0"},
+             {"2 ** 10", "1024"},       {"2 ** -1", "0.5"},   {"-2 ** 2", "-4"},       {"2 ** 3 ** 2", "512"},
+             {"1 + 2 * 3 - 4", "3"},    {"(1 + 2) * 3", "9"}, {"2 - 3 - 4", "-5"},     {"1e3", "1000.0"},
+             {"true + 1", "2"},         {"+heads", "32"},     {"'a' + 'b'", "\"ab\""}, {"[1] + [2, 3]", "[1, 2, 3]"},
              {"hidden // heads", "128"}});
 }
 
@@ -120,7 +105,8 @@ TEST_CASE("expression: comparisons chain and compare across kinds", "[expression
 }
 
 TEST_CASE("expression: only the chosen branch of a conditional is evaluated", "[expression]") {
-  check_all({{"1 if heads > 1 else 1 // 0", "1"}, {"1 // 0 if heads < 1 else 2", "2"}, {"1 if 0 else 2 if 0 else 3", "3"}});
+  check_all(
+      {{"1 if heads > 1 else 1 // 0", "1"}, {"1 // 0 if heads < 1 else 2", "2"}, {"1 if 0 else 2 if 0 else 3", "3"}});
 }
 
 TEST_CASE("expression: lists, objects and comprehensions", "[expression]") {

@@ -12,16 +12,21 @@ namespace {
 // The toy with its first layers dense and the others with experts: a fused tensor each for gate and up, and for down.
 std::string toy_with_experts() {
   auto text = toy::toy_with("\"mlp\": \"MLP()\"", "\"mlp\": \"MLP() if layer_idx < 2 else Moe()\"");
-  text.insert(text.find("\"MLP\": {"), R"j("Moe": { "modules": { "gate": "linear(hidden_size, 3, bias=false)", "experts": "Experts()" },
-      "forward": ["(x)", "f = flatten_tokens(x)", "w, i = topk_route(gate(f), 2)", "return unflatten_tokens(experts(f, i, w), x)"] },
+  text.insert(text.find("\"MLP\": {"),
+              R"j("Moe": { 
+      "modules": { "gate": "linear(hidden_size, 3, bias=false)", "experts": "Experts()" },
+      "forward": ["(x)", "f = flatten_tokens(x)", "w, i = topk_route(gate(f), 2)",
+        "return unflatten_tokens(experts(f, i, w), x)"] },
     "Experts": { "attributes": { "num_experts": 3 }, "buffers": { "counts": [3] },
-      "tensors": { "gate_up_proj": [3, "2 * intermediate_size", "hidden_size"], "down_proj": [3, "hidden_size", "intermediate_size"],
+      "tensors": { "gate_up_proj": [3, "2 * intermediate_size", "hidden_size"],
+                   "down_proj": [3, "hidden_size", "intermediate_size"],
                    "bias": [3, "if bias"] },
       "forward": ["(x, i, w)", "return experts(x, i, w, gate_up_proj, down_proj, act=hidden_act)"] }, )j");
   text.insert(text.find("\"tie\":"), R"j("checkpoint": [
     { "module": "model.layers.*.mlp.experts.gate_up_proj", "how": "stack_concat",
       "disk": ["model.layers.*.mlp.experts.{e}.w1.weight", "model.layers.*.mlp.experts.{e}.w3.weight"] },
-    { "module": "model.layers.*.mlp.experts.down_proj", "disk": "model.layers.*.mlp.experts.{e}.w2.weight", "how": "stack" },
+    { "module": "model.layers.*.mlp.experts.down_proj", 
+      "disk": "model.layers.*.mlp.experts.{e}.w2.weight", "how": "stack" },
     { "module": "model.layers.*.mlp.gate.weight", "disk": "model.layers.*.router.weight" } ], )j");
   return text;
 }
@@ -68,7 +73,8 @@ TEST_CASE("model: a tied head is no parameter of its own", "[model]") {
   const auto model = model_of(toy::kToy, R"({"tie_word_embeddings": true})");
   const auto all = names(named_parameters(model));
   CHECK(model.tied);
-  CHECK(model.ties == std::vector<std::pair<std::string, std::string>>{{"lm_head.weight", "model.embed_tokens.weight"}});
+  CHECK(model.ties ==
+        std::vector<std::pair<std::string, std::string>>{{"lm_head.weight", "model.embed_tokens.weight"}});
   CHECK(std::count(all.begin(), all.end(), "lm_head.weight") == 0);
   CHECK(std::count(all.begin(), all.end(), "model.embed_tokens.weight") == 1);
   const auto groups = parameter_groups(model);
@@ -106,7 +112,8 @@ TEST_CASE("model: one pattern with two shapes makes two groups", "[model]") {
 
 TEST_CASE("model: buffers are no parameters", "[model]") {
   const auto model = model_of(toy_with_experts());
-  const auto experts = std::find_if(model.types.begin(), model.types.end(), [](const auto& t) { return t.num_experts == 3; });
+  const auto experts =
+      std::find_if(model.types.begin(), model.types.end(), [](const auto& t) { return t.num_experts == 3; });
   REQUIRE(experts != model.types.end());
   REQUIRE(experts->buffers.size() == 1);
   CHECK(experts->buffers[0].name == "counts");
@@ -117,7 +124,8 @@ TEST_CASE("model: buffers are no parameters", "[model]") {
 TEST_CASE("model: names on disk", "[model]") {
   const auto model = model_of(toy_with_experts());
   CHECK(checkpoint_names(model, "model.norm.weight") == std::vector<std::string>{"model.norm.weight"});
-  CHECK(checkpoint_names(model, "model.layers.2.mlp.gate.weight") == std::vector<std::string>{"model.layers.2.router.weight"});
+  CHECK(checkpoint_names(model, "model.layers.2.mlp.gate.weight") ==
+        std::vector<std::string>{"model.layers.2.router.weight"});
   CHECK(checkpoint_names(model, "model.layers.2.mlp.experts.down_proj") ==
         std::vector<std::string>{"model.layers.2.mlp.experts.0.w2.weight", "model.layers.2.mlp.experts.1.w2.weight",
                                  "model.layers.2.mlp.experts.2.w2.weight"});
@@ -125,7 +133,8 @@ TEST_CASE("model: names on disk", "[model]") {
         std::vector<std::string>{"model.layers.3.mlp.experts.0.w1.weight", "model.layers.3.mlp.experts.0.w3.weight",
                                  "model.layers.3.mlp.experts.1.w1.weight", "model.layers.3.mlp.experts.1.w3.weight",
                                  "model.layers.3.mlp.experts.2.w1.weight", "model.layers.3.mlp.experts.2.w3.weight"});
-  CHECK(checkpoint_names(model, "model.layers.x.mlp.gate.weight") == std::vector<std::string>{"model.layers.x.mlp.gate.weight"});
+  CHECK(checkpoint_names(model, "model.layers.x.mlp.gate.weight") ==
+        std::vector<std::string>{"model.layers.x.mlp.gate.weight"});
 }
 
 }  // namespace tpsim

@@ -16,7 +16,8 @@ std::string description(const std::string& forward, const std::string& modules =
       "ForCausalLM": { "modules": )j" +
          modules + R"j(, )j" + more + R"j( "forward": )j" + forward + R"j( },
       "Two": { "modules": { "inner": "linear(4, 4)" }, "forward": ["(x)", "return inner(x), x"] },
-      "One": { "parameters_of_block": ["size"], "modules": { "proj": "linear(size, size)" }, "forward": ["(x)", "return proj(x),"] } } })j";
+      "One": { "parameters_of_block": ["size"], "modules": { "proj": "linear(size, size)" },
+               "forward": ["(x)", "return proj(x),"] } } })j";
 }
 
 std::string quoted(std::initializer_list<std::string> lines) {
@@ -25,7 +26,8 @@ std::string quoted(std::initializer_list<std::string> lines) {
   return text + "]";
 }
 
-Result<Program> compile(std::initializer_list<std::string> lines, const std::string& modules = "{}", const std::string& more = "") {
+Result<Program> compile(std::initializer_list<std::string> lines, const std::string& modules = "{}",
+                        const std::string& more = "") {
   auto model = toy::build(description(quoted(lines), modules, more));
   if (!model) return model.error();
   return model->type(model->root).program;
@@ -40,7 +42,8 @@ Instruction one(const std::string& expression, const std::string& modules = "{}"
   return program->code[0];
 }
 
-std::string fault(std::initializer_list<std::string> lines, const std::string& modules = "{}", const std::string& more = "") {
+std::string fault(std::initializer_list<std::string> lines, const std::string& modules = "{}",
+                  const std::string& more = "") {
   const auto program = compile(lines, modules, more);
   return program ? "no error" : program.error().message;
 }
@@ -86,14 +89,23 @@ TEST_CASE("program: every operation becomes its instruction", "[program]") {
       {"attention(ta, tb, tc, td, groups=n)", Op::attention, {0, 1, 2, 3}, {3, 0, 0, 0, 0, 0, 0, 0}},
       {"attention(ta, tb, tc, none, window=nothing)", Op::attention, {0, 1, 2, -1}, {1, 0, 0, 0, 0, 0, 0, 0}},
       {"attention(ta, tb, tc, none, window=d, cache='latent', cache_width=576)",
-       Op::attention, {0, 1, 2, -1}, {1, 8, 576, 0, 0, 0, 0, 0}},
-      {"attention(ta, tb, tc, none, sinks=td, chunk=4, alibi=true)", Op::attention, {0, 1, 2, -1, 3}, {1, 0, 0, 4, 1, 0, 0, 0}},
+       Op::attention,
+       {0, 1, 2, -1},
+       {1, 8, 576, 0, 0, 0, 0, 0}},
+      {"attention(ta, tb, tc, none, sinks=td, chunk=4, alibi=true)",
+       Op::attention,
+       {0, 1, 2, -1, 3},
+       {1, 0, 0, 4, 1, 0, 0, 0}},
       {"attention(ta, tb, tc, none, kind='lightning', block=64, layer=1, layers=2)",
-       Op::attention, {0, 1, 2, -1}, {1, 0, 0, 0, 0, 64, 1, 2}},
+       Op::attention,
+       {0, 1, 2, -1},
+       {1, 0, 0, 0, 0, 64, 1, 2}},
       {"scatter_topk(ta, tb, tc)", Op::scatter_topk, {0, 1, 2}, {}},
       {"experts(ta, tb, tc, td, ta)", Op::experts, {0, 1, 2, 3, 0}, {0, 0}},
       {"experts(ta, tb, tc, td, ta, gate_up_bias=tb, down_bias=tc, transposed=true, interleaved=true)",
-       Op::experts, {0, 1, 2, 3, 0, 1, 2}, {1, 1}},
+       Op::experts,
+       {0, 1, 2, 3, 0, 1, 2},
+       {1, 1}},
       {"bmm(ta, tb)", Op::bmm, {0, 1}, {}},
       {"repeat_rows(ta, tb)", Op::repeat_rows, {0, 1}, {}},
       {"split_rows(ta, tb)", Op::split_rows, {0, 1}, {}},
@@ -137,8 +149,8 @@ TEST_CASE("program: numbers and texts of operations", "[program]") {
 
 TEST_CASE("program: operations with several values", "[program]") {
   const auto program = compile({"(x, y)", "q, k = rope(x, x, y, y, half=true)", "a, b, c = split(q, [1, n, d - 4], 2)",
-                                "e, f = chunk(k, 2, -1)", "g, h = split(a, d, 1)", "w, i = topk_route(x, nothing, choice=y, groups=4, keep_groups=2)",
-                                "return a"});
+                                "e, f = chunk(k, 2, -1)", "g, h = split(a, d, 1)",
+                                "w, i = topk_route(x, nothing, choice=y, groups=4, keep_groups=2)", "return a"});
   INFO(error_text(program));
   REQUIRE(program);
   const auto& code = program->code;
@@ -159,8 +171,8 @@ TEST_CASE("program: operations with several values", "[program]") {
 
 TEST_CASE("program: calls keep what is positional and what is by keyword", "[program]") {
   const std::string modules = R"j({ "lin": "linear(4, 4)", "two": "Two()" })j";
-  const auto program = compile({"(x, m)", "h, w = two(x, mask=m, other=none)", "t = two(x)", "p, q = t", "y = two.inner(lin(x))",
-                                "z, = two(x)", "return y, none"},
+  const auto program = compile({"(x, m)", "h, w = two(x, mask=m, other=none)", "t = two(x)", "p, q = t",
+                                "y = two.inner(lin(x))", "z, = two(x)", "return y, none"},
                                modules);
   INFO(error_text(program));
   REQUIRE(program);
@@ -187,7 +199,8 @@ TEST_CASE("program: calls keep what is positional and what is by keyword", "[pro
 
 TEST_CASE("program: loops hand on their first argument", "[program]") {
   const std::string modules = R"j({ "layers": "[linear(4, 4) for i in n]", "ones": "[One(size=4) for i in 2]" })j";
-  const auto program = compile({"(x, m)", "for layer in layers: x = layer(x, mask=m)", "for one in ones: x, = one(x)", "return x"}, modules);
+  const auto program = compile(
+      {"(x, m)", "for layer in layers: x = layer(x, mask=m)", "for one in ones: x, = one(x)", "return x"}, modules);
   INFO(error_text(program));
   REQUIRE(program);
   const auto& code = program->code;
@@ -219,7 +232,8 @@ TEST_CASE("program: a list of experts, slices and an activation module", "[progr
 TEST_CASE("program: tensors of the block, its buffers and its children", "[program]") {
   const std::string modules = R"j({ "lin": "linear(4, 4)" })j";
   const std::string more = R"j("tensors": { "weight": ["d", "n"] }, "buffers": { "bias": ["d"] },)j";
-  const auto program = compile({"(x)", "y = linear(x, weight, bias)", "z = linear(y, lin.weight)", "return z"}, modules, more);
+  const auto program =
+      compile({"(x)", "y = linear(x, weight, bias)", "z = linear(y, lin.weight)", "return z"}, modules, more);
   INFO(error_text(program));
   REQUIRE(program);
   CHECK(program->code[0].op == Op::parameter);
@@ -231,8 +245,8 @@ TEST_CASE("program: tensors of the block, its buffers and its children", "[progr
 }
 
 TEST_CASE("program: conditions choose when the model is built", "[program]") {
-  const auto program = compile({"(x)", "if off: x = act(x, 'relu')", "if not off: x = softmax(x)", "y = x if off else cast(x)",
-                                "if off: return x", "if n == 3: return y, x", "return x"});
+  const auto program = compile({"(x)", "if off: x = act(x, 'relu')", "if not off: x = softmax(x)",
+                                "y = x if off else cast(x)", "if off: return x", "if n == 3: return y, x", "return x"});
   INFO(error_text(program));
   REQUIRE(program);
   REQUIRE(program->code.size() == 2);
@@ -270,12 +284,15 @@ TEST_CASE("program: faults of statements", "[program][errors]") {
   CHECK(fault({"(x)", "return cast(rope(x, x, x, x))"}) == "rope gives several values: assign them to names first");
   CHECK(fault({"(x)", "a, b, c = x, x", "return a"}) == "2 values, 3 names");
   CHECK(fault({"(x)", "a, b = cast(x)", "return a"}) == "cast gives one value");
-  CHECK(fault({"(x)", "a, b = split(x, [1, 2, 3], 0)", "return a"}) == "split: 3 sizes are given and 2 names are assigned");
+  CHECK(fault({"(x)", "a, b = split(x, [1, 2, 3], 0)", "return a"}) ==
+        "split: 3 sizes are given and 2 names are assigned");
   CHECK(fault({"(x)", "a, b = chunk(x, 3, 0)", "return a"}) == "chunk: 3 pieces and 2 names assigned");
   CHECK(fault({"(x)", "return view_heads(x, 0)"}) == "view_heads: d is 0");
   CHECK(fault({"(x)", "return view_heads(x, half)"}) == "view_heads: d is 0.5, an integer up to 2^40 is needed");
-  CHECK(fault({"(x)", "return view_heads(x, x)"}) == "\"x\" is a tensor or a module; a value of the config is needed here");
-  CHECK(fault({"(x)", "return attention(x, x, x, none, cache='latent')"}) == "attention: cache=\"latent\" and cache_width go together");
+  CHECK(fault({"(x)", "return view_heads(x, x)"}) ==
+        "\"x\" is a tensor or a module; a value of the config is needed here");
+  CHECK(fault({"(x)", "return attention(x, x, x, none, cache='latent')"}) ==
+        "attention: cache=\"latent\" and cache_width go together");
   CHECK(fault({"(x)", "return reshape(x, -1, -1)"}) == "reshape: more than one extent is -1");
   CHECK(fault({"(x)", "return x % 2"}) == "tensors have + - * / only");
   CHECK(fault({"(x)", "return 1 / x"}) == "a number divided by a tensor is not an operation");
@@ -289,16 +306,22 @@ TEST_CASE("program: faults of statements", "[program][errors]") {
 }
 
 TEST_CASE("program: faults of calls and loops", "[program][errors]") {
-  const std::string modules = R"j({ "lin": "linear(4, 4) if off", "list": "[linear(4, 4) for i in n]", "two": "Two()" })j";
+  const std::string modules =
+      R"j({ "lin": "linear(4, 4) if off", "list": "[linear(4, 4) for i in n]", "two": "Two()" })j";
   CHECK(fault({"(x)", "return lin(x)"}, modules) == "module \"lin\" is left out for this config and called here");
-  CHECK(fault({"(x)", "return list(x)"}, modules) == "\"list\" is a list of modules; its elements are called in a loop");
+  CHECK(fault({"(x)", "return list(x)"}, modules) ==
+        "\"list\" is a list of modules; its elements are called in a loop");
   CHECK(fault({"(x)", "for a in lits: x = a(x)", "return x"}, modules) == "unknown module list \"lits\"");
   CHECK(fault({"(x)", "for a in two: x = a(x)", "return x"}, modules) == "a loop runs over a list of modules");
-  CHECK(fault({"(x, m)", "for a in list: x = a(m, x)", "return x"}, modules).starts_with("the first argument of a loop's call"));
-  CHECK(fault({"(x, m)", "for a in list: x = a(x, x)", "return x"}, modules) == "a loop hands on its first argument only");
-  CHECK(fault({"(x)", "for a in list: x = cast(x)", "return x"}, modules).starts_with("the body of a loop calls the element"));
+  CHECK(fault({"(x, m)", "for a in list: x = a(m, x)", "return x"}, modules)
+            .starts_with("the first argument of a loop's call"));
+  CHECK(fault({"(x, m)", "for a in list: x = a(x, x)", "return x"}, modules) ==
+        "a loop hands on its first argument only");
+  CHECK(fault({"(x)", "for a in list: x = cast(x)", "return x"}, modules)
+            .starts_with("the body of a loop calls the element"));
   CHECK(fault({"(x)", "return two.outer(x)"}, modules) == "module \"two\" has no module \"outer\" for this config");
-  CHECK(fault({"(x)", "return linear(x, two.weight)"}, modules) == "the module has no tensor \"weight\" for this config");
+  CHECK(fault({"(x)", "return linear(x, two.weight)"}, modules) ==
+        "the module has no tensor \"weight\" for this config");
   CHECK(fault({"(x)", "return per_slice(two, x, 1)"}, modules) == "a list of modules is needed");
   CHECK(fault({"(x)", "return linear(x, w)"}, "{}", R"j("tensors": { "w": ["d", "if off"] },)j") ==
         "tensor \"w\" is left out for this config");

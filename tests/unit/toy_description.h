@@ -40,7 +40,8 @@ inline constexpr const char* kToy = R"j({
     },
     "Layer": {
       "parameters_of_block": ["layer_idx"],
-      "modules": { "self_attn": "Attention(layer_idx=layer_idx)", "mlp": "MLP()", "input_layernorm": "rmsnorm(hidden_size, eps=eps)" },
+      "modules": { "self_attn": "Attention(layer_idx=layer_idx)", "mlp": "MLP()",
+        "input_layernorm": "rmsnorm(hidden_size, eps=eps)" },
       "forward": ["(x, attention_mask, position_embeddings)", "h = input_layernorm(x)",
         "h, w = self_attn(hidden_states=h, attention_mask=attention_mask, position_embeddings=position_embeddings)",
         "return x + mlp(x + h)"]
@@ -103,7 +104,8 @@ inline std::string toy_with(const std::string& piece, const std::string& replace
   return text.replace(at, piece.size(), replacement);
 }
 
-inline Result<Model> build(const std::string& text, std::string_view members = "{}", const Dialect& dialect = kNewestDialect) {
+inline Result<Model> build(const std::string& text, std::string_view members = "{}",
+                           const Dialect& dialect = kNewestDialect) {
   auto architecture = load({{"toy", text}}, "toy", dialect);
   if (!architecture) return architecture.error();
   return build_model(*architecture, config(members));
