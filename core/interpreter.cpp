@@ -16,6 +16,17 @@ namespace {
 
 constexpr int kNewStorage = -1;
 constexpr int kPersistentStorage = -2;
+const std::string kNoStrategy;
+
+std::string layout_text(const Layout& layout) {
+  switch (layout.content) {
+    case Content::replicated: return layout.scale == 1 ? "Replicate" : "Replicate x " + std::to_string(layout.scale);
+    case Content::sharded: return "Shard(" + std::to_string(layout.dim) + ")";
+    case Content::partial: return "Partial(sum)";
+    case Content::wrong: return "wrong";
+  }
+  return "";
+}
 
 struct LayerRun {
   int node = 0;
@@ -50,6 +61,7 @@ private:
 
   void open_ends() {
     current_ = Trace{};
+    drawn_collectives_ = 0;
     m_.prefix.clear();
     m_.start_trace(&current_);
   }
@@ -85,9 +97,12 @@ private:
     if (node.rule >= 0) hook = hook_of(node.rule, node_index);
     if (hook && !is_installed(*hook, type, m_.dialect())) hook.reset();
     if (hook) before_call(m_, *hook, call);
+    if (hook) draw_collectives(call.positional);
     if (!m_.failed()) call.output = type.kind == ModuleKind::block ? run_block(node_index, call) : run_leaf(call);
+    if (!m_.failed() && type.kind != ModuleKind::block) draw_leaf(node, type, call);
     if (hook && !m_.failed()) after_call(m_, *hook, call);
     if (!m_.failed()) settle(call.output);
+    if (hook && !m_.failed()) draw_collectives(call.output);
     m_.rule = rule_before;
     return std::move(call.output);
   }
@@ -112,6 +127,68 @@ private:
     for (const PlacedParameter& p : node.parameters) into.push_back(p.state.local.at(0).numel());
     for (const PlacedChild& child : node.children)
       for (int n : child.nodes) collect_parameters(n, into);
+  }
+
+  // ---- the graph of the trace ----------------------------------------------------------------------------------------------
+
+  int add_node(const std::string& name, const std::string& strategy = {}) {
+    if (m_.trace == nullptr) return -1;
+    m_.trace->graph.nodes.push_back({m_.module, name, strategy});
+    return static_cast<int>(m_.trace->graph.nodes.size()) - 1;
+  }
+
+  void add_edge(const TensorState& tensor, int to) {
+    if (m_.trace == nullptr || to < 0) return;
+    const bool known = tensor.node >= 0 && tensor.node < static_cast<int>(m_.trace->graph.nodes.size());
+    const int from = known ? tensor.node : input_node();
+    m_.trace->graph.edges.push_back({from, to, tensor.local.at(0), layout_text(tensor.layout)});
+  }
+
+  // What comes from outside the trace.
+  int input_node() {
+    for (std::size_t i = 0; i < m_.trace->graph.nodes.size(); ++i)
+      if (m_.trace->graph.nodes[i].name == "input") return static_cast<int>(i);
+    m_.trace->graph.nodes.push_back({"", "input", ""});
+    return static_cast<int>(m_.trace->graph.nodes.size()) - 1;
+  }
+
+  void draw_leaf(const PlacedNode& node, const ModuleType& type, ModuleCall& call) {
+    const std::string& strategy = node.rule < 0 ? kNoStrategy : placed_.rules[static_cast<std::size_t>(node.rule)].rule.strategy;
+    const int drawn = add_node(type.text.empty() ? type.class_name : type.text, strategy);
+    for (const ForwardValue& v : call.positional)
+      if (v.is_tensor()) add_edge(v.tensor, drawn);
+    for (const auto& [name, v] : call.keyword)
+      if (v.is_tensor()) add_edge(v.tensor, drawn);
+    set_node(call.output, drawn);
+    drawn_collectives_ = m_.trace == nullptr ? 0 : m_.trace->forward.size();
+  }
+
+  static void set_node(ForwardValue& value, int node) {
+    if (value.is_tensor()) value.tensor.node = node;
+    for (ForwardValue& item : value.items) set_node(item, node);
+  }
+
+  // Collectives that a hook has issued since the last look lie between the value and what follows.
+  void draw_collectives(ForwardValue& value) {
+    if (m_.trace == nullptr) return;
+    for (; drawn_collectives_ < m_.trace->forward.size(); ++drawn_collectives_) {
+      const int drawn = add_node(to_string(m_.trace->forward[drawn_collectives_].op));
+      if (value.is_tensor()) add_edge(value.tensor, drawn);
+      set_node(value, drawn);
+    }
+  }
+  void draw_collectives(std::vector<ForwardValue>& values) {
+    if (!values.empty()) draw_collectives(values.front());
+  }
+
+  // An operation that records work is a node; views are not.
+  void draw_operation(const Instruction& code, std::size_t operations_before, const std::vector<ForwardValue>& slots, ForwardValue& value) {
+    if (m_.trace == nullptr || m_.failed() || m_.trace->operations.size() == operations_before) return;
+    const int drawn = add_node(m_.trace->operations.back().name);
+    for (int slot : code.inputs)
+      if (slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor() && slots[static_cast<std::size_t>(slot)].tensor.storage != kPersistentStorage)
+        add_edge(slots[static_cast<std::size_t>(slot)].tensor, drawn);
+    set_node(value, drawn);
   }
 
   // New tensors get an allocation.
@@ -298,7 +375,12 @@ private:
         return store(code, slots, ForwardValue(std::move(items)));
       }
       case Op::unpack: return store(code, slots, slots[static_cast<std::size_t>(code.inputs.front())]);
-      default: return store(code, slots, compute(code, slots));
+      default: {
+        const std::size_t before = m_.trace == nullptr ? 0 : m_.trace->operations.size();
+        ForwardValue value = compute(code, slots);
+        draw_operation(code, before, slots, value);
+        return store(code, slots, std::move(value));
+      }
     }
   }
 
@@ -437,6 +519,10 @@ private:
       m_.module = module_before;
     }
     if (code.outputs.size() == 1 && !carried.empty()) output = carried.front();
+    if (segments) {
+      set_node(output, -1);
+      for (ForwardValue& slot : slots) set_node(slot, -1);
+    }
     store(code, slots, std::move(output));
   }
 
@@ -471,6 +557,8 @@ private:
       return output;
     }
     current_ = Trace{};
+    drawn_collectives_ = 0;
+    forget_nodes(call);
     m_.prefix = path;
     m_.module.clear();
     m_.start_trace(&current_);
@@ -482,6 +570,12 @@ private:
     m_.trace = nullptr;
     layers_.push_back({node, std::move(inputs), trace, output});
     return output;
+  }
+
+  // Nodes are counted per trace.
+  static void forget_nodes(ModuleCall& call) {
+    for (ForwardValue& v : call.positional) set_node(v, -1);
+    for (auto& [name, v] : call.keyword) set_node(v, -1);
   }
 
   // A layer's output lives in memory of its own, which the next layer's run frees again.
@@ -668,6 +762,7 @@ private:
   std::vector<LayerRun> layers_;
   std::unordered_map<int, std::vector<int>> last_use_;
   bool inside_layer_ = false;
+  std::size_t drawn_collectives_ = 0;
 };
 
 }  // namespace
