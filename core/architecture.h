@@ -15,7 +15,7 @@
 
 namespace tpsim {
 
-class Config;
+struct Config;
 
 // A parsed description with its inheritance resolved for one dialect. Immutable, cheap to copy.
 class Architecture {

@@ -60,7 +60,7 @@ void merge_member(ValueObject& base, const std::string& key, const Value& value,
 
 void merge(ValueObject& base, const ValueObject& overlay, Level level) {
   for (const auto& [key, value] : overlay) {
-    if (level == Level::block && key == "inherit") continue;
+    if (level == Level::block && key == "inherit" && std::holds_alternative<bool>(value.data)) continue;
     merge_member(base, key, value, level);
   }
 }

@@ -1,6 +1,8 @@
 #include "core/architecture.h"
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 
 #include "tests/catch.hpp"
 #include "tests/error_text.h"
@@ -220,6 +222,8 @@ TEST_CASE("architecture errors: the form of the file", "[architecture][errors]")
   CHECK(fault("\"class\": \"ToyForCausalLM\",", "") == "error: \"class\" is missing\n  --> toy.json#\n");
   CHECK(fault("\"class\": \"ToyForCausalLM\"", "\"class\": 3") ==
         "error: a string is needed here, not an integer\n  --> toy.json#/class\n");
+  CHECK(fault("\"MLP\": {", "\"MLP\": { \"inherit\": \"no\",") ==
+        "error: unknown key \"inherit\"\n  --> toy.json#/blocks/MLP/inherit\n");
   CHECK(fault("\"locals\"", "\"local\"") ==
         "error: unknown key \"local\"\n  --> toy.json#/blocks/Attention/local\n  did you mean \"locals\"?\n");
   CHECK(fault("\"n_embd\": \"hidden_size\"", "\"n_embd\": \"hidden\"") ==
@@ -364,6 +368,20 @@ TEST_CASE("architecture errors: sizes that no machine could hold", "[architectur
               R"j("Pile": { "modules": { "m": "[MLP() for i in 100000]" }, "forward": ["(x)", "return x"] }, )j");
   text.replace(text.find("x + mlp(x + h)"), 14, "x + h");
   CHECK(message(build(text)) == "the model has more than 2000000 parameter tensors");
+}
+
+TEST_CASE("architecture: the example of docs/architecture.md is a description", "[architecture][docs]") {
+  std::ifstream file("docs/architecture.md");
+  REQUIRE(file);
+  const std::string page{std::istreambuf_iterator<char>(file), {}};
+  const auto begin = page.find("```json\n") + 8;
+  const auto example = page.substr(begin, page.find("```", begin) - begin);
+  const auto architecture = toy::load({{"llama", example}}, "llama");
+  INFO(error_text(architecture));
+  REQUIRE(architecture);
+  const auto model = build_model(*architecture, toy::config());
+  REQUIRE(model);
+  CHECK(parameter_count(*model) == 6'738'415'616);
 }
 
 TEST_CASE("architecture: built-in descriptions are found", "[architecture]") {

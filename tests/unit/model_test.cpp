@@ -25,7 +25,7 @@ std::string toy_with_experts() {
   text.insert(text.find("\"tie\":"), R"j("checkpoint": [
     { "module": "model.layers.*.mlp.experts.gate_up_proj", "how": "stack_concat",
       "disk": ["model.layers.*.mlp.experts.{e}.w1.weight", "model.layers.*.mlp.experts.{e}.w3.weight"] },
-    { "module": "model.layers.*.mlp.experts.down_proj", 
+    { "module": "model.layers.*.mlp.experts.down_proj",
       "disk": "model.layers.*.mlp.experts.{e}.w2.weight", "how": "stack" },
     { "module": "model.layers.*.mlp.gate.weight", "disk": "model.layers.*.router.weight" } ], )j");
   return text;
