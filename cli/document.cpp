@@ -47,16 +47,36 @@ void append_lines(std::string& out, const std::vector<std::string>& lines, std::
   for (const auto& line : lines) out += std::string(prefix) + line + "\n";
 }
 
+// Lines longer than the width go on under `indent`.
+void append_wrapped(std::string& out, const std::vector<std::string>& lines, int width, std::size_t indent) {
+  const auto columns = static_cast<std::size_t>(width);
+  for (const auto& line : lines) {
+    if (display_width(line) <= columns) {
+      out += line + "\n";
+      continue;
+    }
+    const auto head = line.substr(0, indent);
+    std::string before = head;
+    for (const auto& part : wrapped(line.substr(head.size()), columns - indent)) {
+      out += before + part + "\n";
+      before.assign(indent, ' ');
+    }
+  }
+}
+
+constexpr std::size_t kHeadingIndent = 15, kNoteIndent = 2;
+
 void emit_table(Context& context, const Document& document) {
   const Options& options = context.options;
   const bool talk = !options.quiet && !options.no_header;
   std::string& out = context.out;
-  if (talk) append_lines(out, document.heading);
+  const int width = context.terminal.width;
+  if (talk) append_wrapped(out, document.heading, width, kHeadingIndent);
   if (talk && !document.heading.empty() && !document.table.rows.empty()) out += "\n";
   out += to_text(document.table, context.terminal, !options.no_header);
   if (options.quiet || document.notes.empty()) return;
   if (!document.table.rows.empty()) out += "\n";
-  append_lines(out, document.notes);
+  append_wrapped(out, document.notes, width, kNoteIndent);
 }
 
 void emit_markdown(Context& context, const Document& document) {

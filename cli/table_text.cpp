@@ -12,11 +12,12 @@ struct Layout {
   std::vector<std::size_t> columns;
   std::vector<std::size_t> widths;
   bool groups = false;
+  std::size_t gap = 2;  // between columns
 
   std::size_t total() const {
-    std::size_t sum = 0;
-    for (const auto w : widths) sum += w + 1;
-    return sum;
+    std::size_t sum = 1;
+    for (const auto w : widths) sum += w + gap;
+    return sum - gap;
   }
 };
 
@@ -39,7 +40,7 @@ std::size_t group_end(const Table& table, const std::vector<std::size_t>& column
 void make_room_for_groups(const Table& table, Layout& layout) {
   for (std::size_t i = 0; i < layout.columns.size();) {
     const std::size_t end = group_end(table, layout.columns, i);
-    std::size_t room = end - i - 1;
+    std::size_t room = layout.gap * (end - i - 1);
     for (std::size_t k = i; k < end; ++k) room += layout.widths[k];
     const std::size_t needed = display_width(table.columns[layout.columns[i]].group);
     layout.groups |= needed > 0;
@@ -56,8 +57,11 @@ Layout lay_out(const Table& table, int width) {
     layout.widths.push_back(extent(table, i));
   }
   make_room_for_groups(table, layout);
+  if (layout.total() > static_cast<std::size_t>(width)) layout.gap = 1;
   return layout;
 }
+
+std::string gap(const Layout& layout, std::size_t column) { return std::string(column == 0 ? 1 : layout.gap, ' '); }
 
 void end_line(std::string& out) {
   while (out.ends_with(' ')) out.pop_back();
@@ -67,10 +71,10 @@ void end_line(std::string& out) {
 void append_groups(std::string& out, const Table& table, const Layout& layout) {
   for (std::size_t i = 0; i < layout.columns.size();) {
     const std::size_t end = group_end(table, layout.columns, i);
-    std::size_t room = end - i - 1;
+    std::size_t room = layout.gap * (end - i - 1);
     for (std::size_t k = i; k < end; ++k) room += layout.widths[k];
     const Column& column = table.columns[layout.columns[i]];
-    out += " " + padded(column.group, room, column.right_aligned && end == i + 1);
+    out += gap(layout, i) + padded(column.group, room, column.right_aligned && end == i + 1);
     i = end;
   }
   end_line(out);
@@ -80,14 +84,14 @@ void append_header(std::string& out, const Table& table, const Layout& layout) {
   if (layout.groups) append_groups(out, table, layout);
   for (std::size_t i = 0; i < layout.columns.size(); ++i) {
     const Column& column = table.columns[layout.columns[i]];
-    out += " " + padded(column.title, layout.widths[i], column.right_aligned);
+    out += gap(layout, i) + padded(column.title, layout.widths[i], column.right_aligned);
   }
   end_line(out);
 }
 
 void append_cell(std::string& out, const Cell& c, std::size_t width, bool right_aligned, const Terminal& terminal) {
   const std::string space(width - std::min(width, display_width(c.text)), ' ');
-  out += " " + (right_aligned ? space : "") + styled(c.text, c.style, terminal) + (right_aligned ? "" : space);
+  out += (right_aligned ? space : "") + styled(c.text, c.style, terminal) + (right_aligned ? "" : space);
 }
 
 std::string grid(const Table& table, const Layout& layout, const Terminal& terminal, bool header) {
@@ -96,10 +100,11 @@ std::string grid(const Table& table, const Layout& layout, const Terminal& termi
   for (const Row& row : table.rows) {
     for (std::size_t i = 0; i < layout.columns.size(); ++i) {
       if (i > 0 && !row.note.empty()) {
-        out += "  " + row.note;
+        out += gap(layout, i) + row.note;
         break;
       }
       const std::size_t column = layout.columns[i];
+      out += gap(layout, i);
       append_cell(out, row.cells[column], layout.widths[i], table.columns[column].right_aligned, terminal);
     }
     end_line(out);
