@@ -357,8 +357,15 @@ private:
 
   void mark_block(BlockTemplate& block) const {
     const int own = kFirstLocal + static_cast<int>(block.parameters.size() + block.locals.size());
-    std::set<int> body, used;
-    const auto into_body = [&](const Node& node) { for_each_local(node, [&](int slot) { body.insert(slot); }); };
+    std::set<int> used;
+    const auto into_body = [&](const Node& node) {
+      bool depends = false;
+      for_each_local(node, [&](int slot) {
+        used.insert(slot);
+        depends = depends || slot < own;
+      });
+      if (depends) block.body_expressions.push_back(&node);
+    };
     for (const auto* tensors : {&block.tensors, &block.buffers}) {
       for (const auto& tensor : *tensors) {
         for (const auto& extent : tensor.extents) into_body(extent.expression.root);
@@ -367,8 +374,6 @@ private:
     }
     for (const auto& attribute : block.attributes) into_body(attribute.value.expression.root);
     for_each_constant_of(block.program, into_body);
-    block.body_slots.assign(body.begin(), body.lower_bound(own));
-    used = body;
     for (auto& module : block.modules) {
       collect(module.node, used);
       set_per_element(module.node);

@@ -105,7 +105,7 @@ struct BlockTemplate {
   std::vector<TensorTemplate> tensors, buffers;
   std::vector<AttributeTemplate> attributes;
   ProgramTemplate program;
-  std::vector<int> body_slots;  // parameters and locals that tensors, attributes and program use
+  std::vector<const Node*> body_expressions;  // of tensors, attributes and program, over parameters and locals
   std::size_t frame_size = 0;
 };
 

@@ -23,6 +23,11 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
 }
 
+std::int64_t floor_mod(std::int64_t a, std::int64_t b) {
+  const std::int64_t r = a % b;
+  return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
 std::optional<std::int64_t> integer_power(std::int64_t base, std::int64_t exponent) {
   std::int64_t result = 1;
   while (exponent > 0) {
@@ -47,7 +52,7 @@ std::optional<std::int64_t> integer_result(Arithmetic op, std::int64_t a, std::i
     case Arithmetic::subtract: return b == INT64_MIN ? std::nullopt : checked_add(a, -b);
     case Arithmetic::multiply: return checked_mul(a, b);
     case Arithmetic::floor_divide: return a == INT64_MIN && b == -1 ? std::nullopt : std::optional(floor_div(a, b));
-    case Arithmetic::modulo: return b == -1 ? 0 : a - b * floor_div(a, b);
+    case Arithmetic::modulo: return b == -1 ? 0 : floor_mod(a, b);
     case Arithmetic::power: return integer_power(a, b);
     case Arithmetic::divide: break;
   }

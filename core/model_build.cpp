@@ -23,11 +23,12 @@ std::size_t hash_of(const Value& value) {
   return value.data.index();
 }
 
-// What decides the outcome of a block: its number, its children, and the values that its body uses.
+// What decides the outcome of a block: its number, and its arguments or its children and the values that its body uses.
 struct BlockKey {
   int block = 0;
   std::vector<int> children;  // types; lists by their length and elements
   std::vector<Value> values;
+  std::vector<std::size_t> failed;  // values that cannot be worked out: they stand in branches not taken
   bool operator==(const BlockKey&) const = default;
 };
 
@@ -100,7 +101,7 @@ private:
   // The type of a block with these arguments (by parameter; unused ones are not looked at).
   std::optional<int> block(int index, std::vector<Value>& arguments) {
     const BlockTemplate& source = data_.blocks[static_cast<std::size_t>(index)];
-    BlockKey call{index, {}, {}};
+    BlockKey call{index, {}, {}, {}};
     for (std::size_t i = 0; i < source.parameters.size(); ++i) {
       if (source.parameters[i].used) call.values.push_back(arguments[i]);
     }
@@ -128,7 +129,7 @@ private:
   std::optional<int> instance(int index, const BlockTemplate& source, std::vector<Value>& frame) {
     std::vector<Child> children;
     std::vector<ChildState> states;
-    BlockKey key{index, {}, {}};
+    BlockKey key{index, {}, {}, {}};
     for (const auto& module : source.modules) {
       Child child{module.name, false, {}};
       if (!modules(module, module.node, frame, child)) return std::nullopt;
@@ -139,7 +140,7 @@ private:
       key.children.insert(key.children.end(), child.types.begin(), child.types.end());
       if (!absent) children.push_back(std::move(child));
     }
-    for (const int slot : source.body_slots) key.values.push_back(frame[static_cast<std::size_t>(slot - kFirstLocal)]);
+    add_body_values(source, frame, key);
     if (const auto known = bodies_.find(key); known != bodies_.end()) return known->second;
     ModuleType type;
     type.class_name = source.class_name;
@@ -148,6 +149,16 @@ private:
     const int number = intern(std::move(type));
     bodies_.emplace(std::move(key), number);
     return number;
+  }
+
+  void add_body_values(const BlockTemplate& source, std::vector<Value>& frame, BlockKey& key) {
+    Evaluator evaluator(fields_, frame);
+    for (const Node* node : source.body_expressions) {
+      Value scratch;
+      const Value* value = evaluator.evaluate(*node, scratch);
+      if (value == nullptr) key.failed.push_back(key.values.size());
+      key.values.push_back(value == nullptr ? Value{} : *value);
+    }
   }
 
   // Types that are alike in every respect have one number.
