@@ -46,8 +46,8 @@ struct Parallelism {
 };
 
 // What this Transformers version does with the plan: the unsharded model's numbers, other numbers (or another logits
-// shape), or an exception (or hang) while loading or in the first forward.
-enum class Verdict { right, wrong, error };
+// shape), or an exception (or hang) while loading or in the first forward. Unknown: the model's forward pass is not described.
+enum class Verdict { right, wrong, error, unknown };
 
 // Where a rule of the resolved plan comes from.
 enum class RuleOrigin { config_plan, class_plan, injected, user, expert_plan };

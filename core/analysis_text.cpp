@@ -11,6 +11,7 @@ const char* to_string(Verdict verdict) {
     case Verdict::right: return "right";
     case Verdict::wrong: return "wrong";
     case Verdict::error: return "error";
+    case Verdict::unknown: return "unknown";
   }
   return "";
 }

@@ -125,6 +125,9 @@ Result<Analysis> analyze(const Model& model, const AnalysisRequest& request) {
   if (!loads) {
     a.verdict = Verdict::error;
     a.complete = false;
+  } else if (!model.has_forward) {
+    a.verdict = Verdict::unknown;
+    a.complete = false;
   } else {
     ForwardRun run = run_forward(m, model, placed, request);
     a.traces = std::move(run.traces);

@@ -175,6 +175,7 @@ struct Model {
                intermediate_size = 0, experts = 0, experts_per_token = 0, max_positions = 0, qk_rope_head_dim = 0;
   std::string dtype;                       // as the config says it, "" if it does not
   std::vector<std::string> unknown_parts;  // what the description does not cover, in words
+  bool has_forward = true;                 // false: built from names and shapes alone
 
   const ModuleType& type(int i) const { return types[static_cast<std::size_t>(i)]; }
 };
