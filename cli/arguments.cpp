@@ -132,6 +132,7 @@ private:
       Error error = usage_error(words_.size() < 2 ? words_[0] + " needs an action"
                                                   : "unknown action \"" + words_[1] + "\" of " + words_[0]);
       error.details.push_back("actions: " + joined(actions, ", "));
+      error.fixes = {"tpsim help " + words_[0]};
       return error;
     }
     std::vector<std::string> names;
@@ -178,7 +179,10 @@ private:
   }
 
   Error with_usage(Error error) const {
-    error.details.push_back(invocation_.command ? usage_line(*invocation_.command) : general_usage_line());
+    const Command* const command = invocation_.command;
+    error.details.push_back(command ? usage_line(*command) : general_usage_line());
+    if (error.fixes.empty())
+      error.fixes = {"tpsim " + (command ? std::string(command->name) + " -h" : std::string("help"))};
     return error;
   }
 

@@ -9,7 +9,6 @@ namespace {
 
 constexpr int kMaxEdits = 200;
 
-
 std::string identity(const Diagnostic& d) { return d.code + " " + d.where + " " + d.rule; }
 
 const Fix* first_edit(const Diagnostic& d) {

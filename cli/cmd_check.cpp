@@ -9,6 +9,7 @@
 #include "cli/plan_output.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "cli/verbose.h"
 #include "core/version.h"
 
 namespace tpsim::cli {
@@ -28,13 +29,14 @@ const char* meaning(Verdict verdict) {
     case Verdict::right: return "right: the numbers of the unsharded model";
     case Verdict::wrong: return "WRONG: it runs and gives other numbers";
     case Verdict::error: return "ERROR: it raises or hangs";
+    case Verdict::unknown: return "unknown: the model's forward pass is not described";
   }
   return "";
 }
 
 std::string verdict_line(const SizeVerdict& v) {
   std::string text = "TP " + std::to_string(v.tp) + "  " + meaning(v.verdict);
-  if (!v.reasons.empty()) text += " (" + joined(v.reasons, ", ") + ")";
+  if (!v.reasons.empty()) text += " (" + joined(distinct(v.reasons), ", ") + ")";
   return text;
 }
 
@@ -45,37 +47,50 @@ std::string summary_line(const Scenario& s, const CheckResult& r) {
 
 std::string valid_line(const CheckResult& r) {
   if (r.valid.empty()) return "no TP size up to " + std::to_string(kValidLimit) + " is valid for this plan";
-  return "valid TP sizes up to " + std::to_string(kValidLimit) + ": " + joined(r.valid, " ");
+  return "valid TP sizes up to " + std::to_string(kValidLimit) + ": " + size_list(r.valid);
+}
+
+bool has_edit(const Problem& problem) {
+  const auto& fixes = problem.diagnostic.fixes;
+  return std::any_of(fixes.begin(), fixes.end(), [](const Fix& fix) { return !fix.patch.empty(); });
+}
+
+std::string repair_line(const Scenario& s, const CheckResult& r, const Options& options) {
+  const auto& problems = r.check.problems;
+  const bool repairable = std::any_of(problems.begin(), problems.end(), has_edit);
+  if (options.fix || !repairable || s.plan.file.empty() || s.plan.file == "-") return {};
+  return "to apply the first fix of each: tpsim check -m " + *options.model + " -p " + s.plan.file + " --fix -o " +
+         s.plan.file + "\n";
 }
 
 std::string check_text(const Scenario& s, const CheckResult& r, const Options& options, const Terminal& terminal) {
-  DiagnosticView view;
-  view.plan_text = r.applied.empty() ? std::string_view(s.plan.text) : std::string_view();
-  if (!s.plan.file.empty() && s.plan.file != "-" && !options.fix) {
-    view.repair = "tpsim check -m " + *options.model + " -p " + s.plan.file + " --fix -o " + s.plan.file;
-  }
   std::string out;
   for (const auto& edit : r.applied) out += "applied " + edit + "\n";
   if (!r.applied.empty()) out += "\n";
-  out += diagnostics_text(with_sizes(r.check.problems, r.sizes), view, terminal);
+  const std::string_view plan_text = r.applied.empty() ? std::string_view(s.plan.text) : std::string_view();
+  out += diagnostics_text(with_sizes(r.check.problems, r.sizes), plan_text, terminal);
   if (options.quiet) return out;
   if (!r.check.problems.empty()) out += "\n";
   out += summary_line(s, r) + "\n";
   for (const SizeVerdict& v : r.check.verdicts) out += verdict_line(v) + "\n";
-  return out + valid_line(r) + "\n";
+  return out + valid_line(r) + "\n" + repair_line(s, r, options);
 }
 
 Table problem_table(const CheckResult& r) {
   Table table;
-  table.columns = {{"code", "code", false, 0},   {"severity", "severity", false, 0}, {"where", "where", false, 0},
-                   {"rule", "rule", false, 0},   {"message", "message", false, 0},   {"tp", "TP", false, 0},
+  table.columns = {{"code", "code", false, 0},
+                   {"severity", "severity", false, 0},
+                   {"where", "where", false, 0},
+                   {"rule", "rule", false, 0},
+                   {"message", "message", false, 0, {}, true},
+                   {"tp", "TP", false, 0},
                    {"effect_bytes", "effect, bytes", true, 0}};
   for (const Problem& problem : r.check.problems) {
     const Diagnostic& d = problem.diagnostic;
-    table.rows.push_back({{cell(d.code), cell(std::string(to_string(d.severity))), cell(d.where), cell(d.rule),
-                           cell(d.message), cell(joined(problem.sizes, " ")),
-                           d.effect_bytes ? cell(*d.effect_bytes) : no_value()},
-                          {}});
+    table.rows.push_back(
+        {{cell(d.code), cell(std::string(to_string(d.severity))), cell(d.where), cell(d.rule), cell(d.message),
+          cell(joined(problem.sizes, " ")), d.effect_bytes ? cell(*d.effect_bytes) : no_value()},
+         {}});
   }
   return table;
 }
@@ -111,7 +126,8 @@ void write_check(JsonWriter& json, const Scenario& s, const CheckResult& r) {
 int exit_code_of(const CheckResult& r, const Options& options) {
   const bool wrong = std::any_of(r.check.verdicts.begin(), r.check.verdicts.end(),
                                  [](const SizeVerdict& v) { return v.verdict != Verdict::right; });
-  const bool bad = wrong || r.check.count(Severity::error) > 0 || (options.strict && r.check.count(Severity::warning) > 0);
+  const bool bad =
+      wrong || r.check.count(Severity::error) > 0 || (options.strict && r.check.count(Severity::warning) > 0);
   return bad ? kExitNo : kExitYes;
 }
 
@@ -136,7 +152,7 @@ Result<void> write_plan(Context& context, const Scenario& s, std::string report)
   const std::string text = plan_text(s.plan.choice.plan, context.options);
   if (!context.options.output || *context.options.output == "-") {
     context.out = text;
-    context.err = std::move(report);
+    context.err += report;
     context.output_written = true;
     return {};
   }
@@ -144,6 +160,27 @@ Result<void> write_plan(Context& context, const Scenario& s, std::string report)
   context.out = std::move(report);
   context.output_written = true;
   return {};
+}
+
+bool wants_text(const Options& options) {
+  if (options.fix) return !options.format || *options.format == Format::table;
+  return output_format(options) == Format::table;
+}
+
+// Appends the answer to context.out.
+Result<void> answer(Context& context, const Scenario& s, const CheckResult& result) {
+  const Options& options = context.options;
+  if (wants_text(options)) {
+    const bool to_stderr = options.fix && !options.output;
+    context.out += check_text(s, result, options, to_stderr ? context.err_terminal : context.terminal);
+    return {};
+  }
+  Document document;
+  document.title = summary_line(s, result);
+  document.table = problem_table(result);
+  for (const SizeVerdict& v : result.check.verdicts) document.notes.push_back(verdict_line(v));
+  document.json = [&](JsonWriter& json) { write_check(json, s, result); };
+  return emit(context, std::move(document));
 }
 
 Result<int> run(Context& context) {
@@ -155,29 +192,12 @@ Result<int> run(Context& context) {
   }
   const auto result = examine(*scenario, options);
   if (!result) return result.error();
-  const int code = exit_code_of(*result, options);
-  const bool as_text = options.fix ? !options.format || *options.format == Format::table
-                                   : output_format(options) == Format::table;
-  if (as_text) {
-    const Terminal& terminal = options.fix && !options.output ? context.err_terminal : context.terminal;
-    std::string text = check_text(*scenario, *result, options, terminal);
-    if (!options.fix) {
-      context.out = std::move(text);
-      return code;
-    }
-    if (auto written = write_plan(context, *scenario, std::move(text)); !written) return written.error();
-    return code;
-  }
-  Document document;
-  document.title = summary_line(*scenario, *result);
-  document.table = problem_table(*result);
-  for (const SizeVerdict& v : result->check.verdicts) document.notes.push_back(verdict_line(v));
-  document.json = [&](JsonWriter& json) { write_check(json, *scenario, *result); };
-  if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
+  explain_inputs(context, *scenario, result->check.analysis);
+  if (auto answered = answer(context, *scenario, *result); !answered) return answered.error();
   if (options.fix) {
     if (auto written = write_plan(context, *scenario, std::move(context.out)); !written) return written.error();
   }
-  return code;
+  return exit_code_of(*result, options);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "cli/report_details.h"
 #include "cli/sizes.h"
 #include "cli/text.h"
+#include "cli/verbose.h"
 
 namespace tpsim::cli {
 namespace {
@@ -32,13 +33,20 @@ Row row_of(std::string_view phase, const CollectiveRow& c, Units units) {
 
 Table comm_table(const SizeResult& result, Units units) {
   Table table;
-  table.columns = {{"phase", "phase", false, 0},         {"op", "collective", false, 0},
-                   {"after", "after", false, 0},         {"input_shape", "input", true, 120},
-                   {"group", "ranks", true, 140},        {"payload_bytes", "payload", true, 0},
-                   {"wire_bytes_per_rank", "on wire", true, 140}, {"count", "count", true, 0},
-                   {"algorithm", "how", false, 140},     {"time_us", "each", true, 100},
-                   {"total_us", "all", true, 0},         {"algbw", "algbw", true, 160},
-                   {"busbw", "busbw", true, 120},        {"data_dependent", "", false, 160}};
+  table.columns = {{"phase", "phase", false, 0},
+                   {"op", "collective", false, 0},
+                   {"after", "after", false, 0},
+                   {"input_shape", "input", true, 120},
+                   {"group", "ranks", true, 140},
+                   {"payload_bytes", "payload", true, 0},
+                   {"wire_bytes_per_rank", "on wire", true, 140},
+                   {"count", "count", true, 0},
+                   {"algorithm", "how", false, 140},
+                   {"time_us", "each", true, 100},
+                   {"total_us", "all", true, 0},
+                   {"algbw", "algbw", true, 160},
+                   {"busbw", "busbw", true, 120},
+                   {"data_dependent", "", false, 160}};
   if (result.prefill) {
     for (const auto& c : collective_rows(result.prefill->analysis, result.prefill->time)) {
       table.rows.push_back(row_of("prefill", c, units));
@@ -59,8 +67,8 @@ std::string phase_note(const char* name, const PhaseResult& p, Units units) {
     count += c.count;
   }
   return std::string(name) + ": " + plural(count, "collective") + ", " + bytes_text(wire, units) +
-         " on the wire per rank, " + time_text(p.time.communication.count()) + " of " + time_text(p.time.total.count()) +
-         " (" + percent(p.comm_share, 1) + ")";
+         " on the wire per rank, " + time_text(p.time.communication.count()) + " of " +
+         time_text(p.time.total.count()) + " (" + percent(p.comm_share, 1) + ")";
 }
 
 void write_json(JsonWriter& json, const Scenario& s, const SizeResult& result) {
@@ -83,6 +91,7 @@ Result<int> run(Context& context) {
   if (!scenario) return scenario.error();
   const auto result = size_up(*scenario, *tp, Baseline{});
   if (!result) return result.error();
+  explain_inputs(context, *scenario, result->forward);
   std::vector<Problem> problems;
   merge(problems, result->forward.diagnostics, *tp);
   Document document;
@@ -103,8 +112,8 @@ Command comm_command() {
   Command command;
   command.name = "comm";
   command.summary = "the collectives of one pass: where, how many bytes, how long";
-  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags | kWorkloadFlags |
-                  kDtypeFlags | kTableFlags;
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags |
+                  kWorkloadFlags | kDtypeFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"plan", "tp", "hw", "phase"};
   command.examples = {{"tpsim comm -m llama-3.1-70b --tp 8", ""},

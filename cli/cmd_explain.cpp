@@ -54,11 +54,12 @@ void write_json(JsonWriter& json, const DiagnosticInfo& info) {
 Document list_document() {
   Document document;
   document.title = "Codes of diagnostics";
-  document.table.columns = {{"code", "code", false, 0}, {"severity", "severity", false, 0}, {"title", "title", false, 0}};
+  document.table.columns = {
+      {"code", "code", false, 0}, {"severity", "severity", false, 0}, {"title", "title", false, 0, {}, true}};
   for (const auto& info : diagnostic_catalogue()) {
-    document.table.rows.push_back({{cell(std::string(info.code)), cell(std::string(to_string(info.severity))),
-                                    cell(std::string(info.title))},
-                                   {}});
+    document.table.rows.push_back(
+        {{cell(std::string(info.code)), cell(std::string(to_string(info.severity))), cell(std::string(info.title))},
+         {}});
   }
   document.json = [table = document.table](JsonWriter& json) {
     json.begin_object();

@@ -6,6 +6,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "cli/verbose.h"
 #include "core/version.h"
 
 namespace tpsim::cli {
@@ -41,12 +42,12 @@ const SizeResult* largest_fit(const Report& report) {
 }
 
 std::string headline(const SizeResult& r, Units units) {
-  const std::string of = gib(r.memory.total, units) + " of " + gib(r.memory.capacity, units) + " " + bytes_unit(units) +
-                         " per GPU";
+  const std::string of =
+      gib(r.memory.total, units) + " of " + gib(r.memory.capacity, units) + " " + bytes_unit(units) + " per GPU";
   if (!r.memory.fits) return "TP=" + std::to_string(r.tp) + ": " + of + ", " + gib(-spare(r), units) + " too much";
   const double share = static_cast<double>(r.memory.total) / static_cast<double>(r.memory.capacity);
-  return "TP=" + std::to_string(r.tp) + ": " + of + " (" + fixed(share * 100, 0) + " %), " + gib(spare(r), units) + " " +
-         bytes_unit(units) + " free";
+  return "TP=" + std::to_string(r.tp) + ": " + of + " (" + fixed(share * 100, 0) + " %), " + gib(spare(r), units) +
+         " " + bytes_unit(units) + " free";
 }
 
 std::string parts(const SizeResult& r, Units units) {
@@ -61,7 +62,8 @@ std::string room(const Scenario& s, const SizeResult& r) {
   const std::int64_t tokens = r.memory.max_kv_tokens;
   std::string text = "room for " + grouped(tokens) + " KV tokens: " + plural(tokens / s.context, "sequence") + " of " +
                      std::to_string(s.context);
-  if (s.context < long_context) text += ", or " + std::to_string(tokens / long_context) + " of " + std::to_string(long_context);
+  if (s.context < long_context)
+    text += ", or " + std::to_string(tokens / long_context) + " of " + std::to_string(long_context);
   return text;
 }
 
@@ -69,11 +71,12 @@ std::string speed(const Scenario& s, const SizeResult& r) {
   if (!r.prefill && !r.decode) return {};
   std::string text = "speed (batch " + std::to_string(s.batch) + ", context " + std::to_string(s.context) + "): ";
   if (r.prefill) {
-    text += "prefill " + std::to_string(s.batch) + "x" + std::to_string(s.prompt) + " " + time_text(r.prefill->time.total.count());
+    text += "prefill " + std::to_string(s.batch) + "x" + std::to_string(s.prompt) + " " +
+            time_text(r.prefill->time.total.count());
   }
   if (r.decode) {
-    text += std::string(r.prefill ? ", " : "") + "decode " + fixed(milliseconds(r.decode->time.total), 2) + " ms/step = " +
-            fixed(tokens_per_second(s, *r.decode), 0) + " tok/s";
+    text += std::string(r.prefill ? ", " : "") + "decode " + fixed(milliseconds(r.decode->time.total), 2) +
+            " ms/step = " + fixed(tokens_per_second(s, *r.decode), 0) + " tok/s";
   }
   const Prediction& time = (r.decode ? r.decode : r.prefill)->time;
   return text + "  [analytic +-" + fixed(time.band * 100, 0) + " %]";
@@ -113,7 +116,7 @@ void print_answer(Context& context, const Fit& fit) {
     append_indented(context.out, parts(shown, units), width);
   } else {
     context.out += "   TP=" + std::to_string(shown.tp) + ": the plan is " + (shown.runs() ? "wrong" : "an error") +
-                   " at this size (" + joined(shown.forward.verdict_reasons, ", ") + "); see tpsim check\n";
+                   " at this size (" + joined(distinct(shown.forward.verdict_reasons), ", ") + "); see tpsim check\n";
   }
   if (fit.best) append_indented(context.out, room(s, shown), width);
   if (fit.best && !context.options.quiet) append_indented(context.out, speed(s, shown), width);
@@ -122,7 +125,7 @@ void print_answer(Context& context, const Fit& fit) {
 
 void write_fit(JsonWriter& json, const Fit& fit) {
   const Scenario& s = fit.report.scenario;
-  const Analysis& any = fit.report.results.front().forward;
+  const Analysis& any = fit.report.shown();
   json.begin_object();
   json.member("schema", "tpsim.fit/1");
   json.key("tool");
@@ -149,10 +152,21 @@ Error nothing_to_try(const Options& options, int gpus) {
   return error;
 }
 
+Result<void> check_described(const Scenario& scenario) {
+  const auto analysis = analyze(scenario.model(), baseline_request(scenario, Pass::forward));
+  if (!analysis) return analysis.error();
+  if (analysis->verdict != Verdict::unknown) return {};
+  Error error = input_error("the forward pass of this model is not described, so only its weights are known",
+                            scenario.input.source.origin);
+  error.fixes = {"tpsim report shows them; tpsim models list shows the described model types"};
+  return error;
+}
+
 Result<Fit> find_fit(const Options& options) {
   auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
   const int gpus = options.gpus.value_or(scenario->hardware.devices_per_node * options.nodes.value_or(1));
+  if (auto known = check_described(*scenario); !known) return known.error();
   const auto sizes = candidates(*scenario, options, gpus);
   if (sizes.empty()) return nothing_to_try(options, gpus);
   auto report = build_report(std::move(*scenario), TpChoice{false, sizes});
@@ -166,6 +180,8 @@ Result<int> run(Context& context) {
   auto fit = find_fit(context.options);
   if (!fit) return fit.error();
   fit->best = largest_fit(fit->report);
+  explain_inputs(context, fit->report.scenario, fit->report.shown());
+  explain_figures(context, fit->report);
   if (output_format(context.options) == Format::table && !context.options.fields_given) {
     print_answer(context, *fit);
     if (!context.options.hardware && !context.options.quiet) {
@@ -187,8 +203,8 @@ Command fit_command() {
   Command command;
   command.name = "fit";
   command.summary = "does it fit on these GPUs, with which TP size, how fast";
-  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags | kWorkloadFlags |
-                  kDtypeFlags | kTableFlags;
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags |
+                  kWorkloadFlags | kDtypeFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"hw", "gpus", "batch", "ctx", "dtype"};
   command.examples = {{"tpsim fit -m meta-llama/Llama-3.1-70B --hw h100-sxm --gpus 4", ""},

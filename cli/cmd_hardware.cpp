@@ -36,7 +36,7 @@ Row row_of(const Hardware& h, Units units) {
 Table empty_table() {
   Table table;
   table.columns = {{"name", "name", false, 0},
-                   {"title", "device", false, 120},
+                   {"title", "device", false, 120, {}, true},
                    {"memory_bytes", "memory", true, 0},
                    {"memory_bytes_per_s", "bandwidth", true, 0},
                    {"bf16_flops_per_s", "bf16", true, 0},
@@ -81,7 +81,9 @@ void add_property(Table& table, const Hardware& hardware, const std::string& fie
 
 Table properties(const Hardware& h, Units units) {
   Table table;
-  table.columns = {{"field", "field", false, 0}, {"value", "value", false, 0}, {"source", "where the figure is from", false, 0}};
+  table.columns = {{"field", "field", false, 0},
+                   {"value", "value", false, 0},
+                   {"source", "where the figure is from", false, 0, {}, true}};
   const auto rate = [&](const std::string& field, double value, std::string_view unit) {
     add_property(table, h, field, rate_cell(value, unit));
   };
@@ -98,7 +100,8 @@ Table properties(const Hardware& h, Units units) {
   add_property(table, h, "link.latency", cell(microseconds(h.link.latency), 3, time_text(h.link.latency.count())));
   add_property(table, h, "network", cell(h.network.name));
   rate("network.per_direction", h.network.per_direction.value, "B/s");
-  add_property(table, h, "network.latency", cell(microseconds(h.network.latency), 3, time_text(h.network.latency.count())));
+  add_property(table, h, "network.latency",
+               cell(microseconds(h.network.latency), 3, time_text(h.network.latency.count())));
   add_property(table, h, "runtime_reserve", cell(h.runtime_reserve.value, bytes_text(h.runtime_reserve.value, units)));
   add_property(table, h, "kernel_floor", cell(microseconds(h.kernel_floor), 3, time_text(h.kernel_floor.count())));
   add_property(table, h, "compute_efficiency", cell(h.compute_efficiency, 3, fixed(h.compute_efficiency, 2)));

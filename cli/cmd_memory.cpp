@@ -6,6 +6,7 @@
 #include "cli/report.h"
 #include "cli/sizes.h"
 #include "cli/text.h"
+#include "cli/verbose.h"
 
 namespace tpsim::cli {
 namespace {
@@ -113,6 +114,7 @@ Result<int> run(Context& context) {
   if (!scenario) return scenario.error();
   const auto result = size_up(*scenario, *tp, Baseline{});
   if (!result) return result.error();
+  explain_inputs(context, *scenario, result->forward);
   std::vector<Problem> problems;
   merge(problems, result->forward.diagnostics, *tp);
   Document document;
@@ -131,8 +133,8 @@ Command memory_command() {
   Command command;
   command.name = "memory";
   command.summary = "memory of the heaviest rank, by module and by part";
-  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags | kWorkloadFlags |
-                  kDtypeFlags | kTableFlags;
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags |
+                  kWorkloadFlags | kDtypeFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"plan", "tp", "hw", "batch", "ctx"};
   command.examples = {{"tpsim memory -m llama-3.1-70b --tp 4", ""},

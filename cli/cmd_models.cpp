@@ -11,7 +11,8 @@ namespace {
 Result<int> run_list(Context& context) {
   Document document;
   document.title = "Models";
-  document.table.columns = {{"id", "id", false, 0}, {"model_type", "model_type", false, 0}, {"source", "source", false, 120}};
+  document.table.columns = {
+      {"id", "id", false, 0}, {"model_type", "model_type", false, 0}, {"source", "source", false, 100, {}, true}};
   for (const auto& known : known_configs()) {
     document.table.rows.push_back({{cell(known.id), cell(known.model_type), cell(known.source)}, {}});
   }
@@ -34,15 +35,15 @@ Result<int> run_list(Context& context) {
 
 std::vector<std::string> heading(const ModelInput& input, std::int64_t parameters) {
   const Model& m = input.model;
-  std::vector<std::string> lines = {
-      input.source.id + "  " + m.class_name + ", " + grouped(parameters) + " parameters",
-      "config       " + input.source.origin,
-      "description  " + m.source,
-      "sizes        " + plural(m.layers, "layer") + ", hidden " + std::to_string(m.hidden_size) + ", " +
-          std::to_string(m.query_heads) + " q / " + std::to_string(m.kv_heads) + " kv heads of " +
-          std::to_string(m.head_dim) + ", vocabulary " + std::to_string(m.vocab_size)};
+  std::vector<std::string> lines = {input.source.id + "  " + m.class_name + ", " + grouped(parameters) + " parameters",
+                                    "config       " + input.source.origin, "description  " + m.source,
+                                    "sizes        " + plural(m.layers, "layer") + ", hidden " +
+                                        std::to_string(m.hidden_size) + ", " + std::to_string(m.query_heads) + " q / " +
+                                        std::to_string(m.kv_heads) + " kv heads of " + std::to_string(m.head_dim) +
+                                        ", vocabulary " + std::to_string(m.vocab_size)};
   if (m.experts > 0) {
-    lines.push_back("experts      " + std::to_string(m.experts) + ", " + std::to_string(m.experts_per_token) + " per token");
+    lines.push_back("experts      " + std::to_string(m.experts) + ", " + std::to_string(m.experts_per_token) +
+                    " per token");
   }
   for (const auto& [name, owner] : m.ties) lines.push_back("tied         " + name + " = " + owner);
   for (const auto& part : m.unknown_parts) lines.push_back("not covered  " + part);
@@ -51,12 +52,15 @@ std::vector<std::string> heading(const ModelInput& input, std::int64_t parameter
 
 Table parameter_table(const Model& model) {
   Table table;
-  table.columns = {{"parameter", "parameter", false, 0}, {"shape", "shape", true, 0}, {"count", "count", true, 0},
+  table.columns = {{"parameter", "parameter", false, 0},
+                   {"shape", "shape", true, 0},
+                   {"count", "count", true, 0},
                    {"elements", "elements", true, 0}};
   for (const auto& group : parameter_groups(model)) {
     const std::int64_t elements = group.shape.numel() * group.count;
     table.rows.push_back(
-        {{cell(group.pattern), cell(to_string(group.shape)), cell(group.count), cell(elements, grouped(elements))}, {}});
+        {{cell(group.pattern), cell(to_string(group.shape)), cell(group.count), cell(elements, grouped(elements))},
+         {}});
   }
   return table;
 }

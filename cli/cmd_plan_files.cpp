@@ -72,7 +72,8 @@ Command plan_convert_command() {
   command.in_usage = {"output", "python"};
   command.examples = {{"tpsim plan convert -p my_plan.json --to transformers-5.1 -o new_plan.json", ""}};
   command.description =
-      "Changes only names that the release calls otherwise. A strategy that it lacks stays as it is, is named on standard "
+      "Changes only names that the release calls otherwise. A strategy that it lacks stays as it is, is named on "
+      "standard "
       "error, and the exit code is 1.";
   command.run = run_convert;
   return command;

@@ -49,8 +49,9 @@ Command plan_init_command() {
   command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kSizeFlags | kPlanOutputFlags;
   command.required = {"model"};
   command.in_usage = {"dialect", "tp", "output", "python"};
-  command.examples = {{"tpsim plan init -m config.json -o my_plan.json", ""},
-                      {"tpsim plan init -m config.json --python --base-plan", "for a config class: base_model_tp_plan"}};
+  command.examples = {
+      {"tpsim plan init -m config.json -o my_plan.json", ""},
+      {"tpsim plan init -m config.json --python --base-plan", "for a config class: base_model_tp_plan"}};
   command.run = run;
   return command;
 }

@@ -8,6 +8,7 @@
 #include "cli/report.h"
 #include "cli/sizes.h"
 #include "cli/text.h"
+#include "cli/verbose.h"
 
 namespace tpsim::cli {
 namespace {
@@ -36,18 +37,28 @@ Row parameter_row(const Analysis& analysis, const ShardSpec& spec, Units units) 
 Row rule_row(const ResolvedRule& resolved) {
   Row row;
   const bool idle = resolved.modules == 0;
-  row.cells = {cell(resolved.rule.key), cell(resolved.modules),   no_value(),
-               cell(resolved.rule.strategy), cell(std::string(idle ? "matches nothing" : "call only")), no_value(),
-               no_value(), cell(resolved.rule.key), cell(std::string(to_string(resolved.origin)))};
+  row.cells = {cell(resolved.rule.key),
+               cell(resolved.modules),
+               no_value(),
+               cell(resolved.rule.strategy),
+               cell(std::string(idle ? "matches nothing" : "call only")),
+               no_value(),
+               no_value(),
+               cell(resolved.rule.key),
+               cell(std::string(to_string(resolved.origin)))};
   return row;
 }
 
 Table resolved_table(const Analysis& analysis, Units units) {
   Table table;
-  table.columns = {{"name", "module or parameter", false, 0}, {"count", "count", true, 0},
-                   {"shape", "shape", true, 0},               {"strategy", "strategy", false, 0},
-                   {"placement", "placement", false, 100},    {"local_shape", "on rank 0", true, 80},
-                   {"rank_bytes", "per rank", true, 120},     {"rule", "rule", false, 160},
+  table.columns = {{"name", "module or parameter", false, 0},
+                   {"count", "count", true, 95},
+                   {"shape", "shape", true, 90},
+                   {"strategy", "strategy", false, 0},
+                   {"placement", "placement", false, 100},
+                   {"local_shape", "on rank 0", true, 80},
+                   {"rank_bytes", "per rank", true, 120},
+                   {"rule", "rule", false, 160},
                    {"origin", "from", false, 140}};
   for (const ShardSpec& spec : analysis.shards) table.rows.push_back(parameter_row(analysis, spec, units));
   for (const ResolvedRule& rule : analysis.rules)
@@ -92,6 +103,7 @@ Result<int> run(Context& context) {
   if (!scenario) return scenario.error();
   const auto analysis = analyze(scenario->model(), request_for(*scenario, *tp, Pass::forward));
   if (!analysis) return analysis.error();
+  explain_inputs(context, *scenario, *analysis);
   if (options.python) {
     context.out = plan_text(plan_in_effect(*analysis), options);
     return kExitYes;

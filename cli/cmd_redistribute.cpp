@@ -24,7 +24,8 @@ struct Question {
 };
 
 Error bad_shape(const std::string& text) {
-  Error error = usage_error("--shape: \"" + text + "\" is not a shape of up to " + std::to_string(Shape::kMaxRank) + " dimensions");
+  Error error = usage_error("--shape: \"" + text + "\" is not a shape of up to " + std::to_string(Shape::kMaxRank) +
+                            " dimensions");
   error.fixes = {"--shape 8192x28672"};
   return error;
 }
@@ -98,10 +99,14 @@ std::string ranges_text(const std::vector<std::vector<Range>>& dims) {
 
 Table step_table(const Redistribution& r, const Question& q, Units units) {
   Table table;
-  table.columns = {{"mesh_dim", "mesh dim", true, 0},  {"change", "change", false, 0},
-                   {"op", "collective", false, 0},     {"group", "ranks", true, 80},
-                   {"input_shape", "input", true, 80}, {"payload_bytes", "payload", true, 100},
-                   {"wire_bytes_per_rank", "on wire per rank", true, 0}, {"time_us", "time", true, 0}};
+  table.columns = {{"mesh_dim", "mesh dim", true, 0},
+                   {"change", "change", false, 0},
+                   {"op", "collective", false, 0},
+                   {"group", "ranks", true, 80},
+                   {"input_shape", "input", true, 80},
+                   {"payload_bytes", "payload", true, 100},
+                   {"wire_bytes_per_rank", "on wire per rank", true, 0},
+                   {"time_us", "time", true, 0}};
   for (const RedistributeStep& step : r.steps) {
     const Seconds time = time_of(step, q);
     Row row;
@@ -120,20 +125,15 @@ Table step_table(const Redistribution& r, const Question& q, Units units) {
 
 Table rank_table(const Redistribution& r, const DeviceMesh& mesh) {
   Table table;
-  table.columns = {{"rank", "rank", true, 0},
-                   {"coordinate", "on mesh", false, 0},
-                   {"before", "before", true, 0},
-                   {"before_ranges", "indices", false, 100},
-                   {"after", "after", true, 0},
-                   {"after_ranges", "indices", false, 100}};
+  table.columns = {{"rank", "rank", true, 0},     {"coordinate", "on mesh", false, 0},
+                   {"before", "before", true, 0}, {"before_ranges", "indices", false, 100},
+                   {"after", "after", true, 0},   {"after_ranges", "indices", false, 100}};
   for (std::size_t rank = 0; rank < r.before.size(); ++rank) {
     Row row;
-    row.cells = {cell(static_cast<std::int64_t>(rank)),
-                 cell("(" + joined(mesh.coordinate(static_cast<int>(rank)), ",") + ")"),
-                 cell(to_string(r.before[rank].shape)),
-                 cell(ranges_text(r.before[rank].ranges)),
-                 cell(to_string(r.after[rank].shape)),
-                 cell(ranges_text(r.after[rank].ranges))};
+    row.cells = {
+        cell(static_cast<std::int64_t>(rank)), cell("(" + joined(mesh.coordinate(static_cast<int>(rank)), ",") + ")"),
+        cell(to_string(r.before[rank].shape)), cell(ranges_text(r.before[rank].ranges)),
+        cell(to_string(r.after[rank].shape)),  cell(ranges_text(r.after[rank].ranges))};
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -178,8 +178,8 @@ Result<int> run(Context& context) {
   const Options& options = context.options;
   const auto question = read_question(options);
   if (!question) return question.error();
-  const auto done = redistribute(question->shape, question->mesh, question->from, question->to,
-                                 {DeviceKind::cuda, question->dtype});
+  const auto done =
+      redistribute(question->shape, question->mesh, question->from, question->to, {DeviceKind::cuda, question->dtype});
   if (!done) {
     if (output_format(options) == Format::json) context.out = error_json(done.error());
     context.err = error_text(done.error(), context.err_terminal);
@@ -212,7 +212,8 @@ Command redistribute_command() {
       {"tpsim redistribute --shape 8192x28672 --mesh 2x4 --from 'Shard(0),Replicate' --to 'Replicate,Shard(1)'", ""},
       {"tpsim redistribute --shape 16x4096 --mesh 8 --from Partial --to 'Shard(0)'", "a reduce-scatter"}};
   command.description =
-      "The steps and shapes are those of PyTorch's DTensor.redistribute on GPUs. Exit 1 if the transition is impossible.";
+      "The steps and shapes are those of PyTorch's DTensor.redistribute on GPUs. Exit 1 if the transition is "
+      "impossible.";
   command.run = run;
   return command;
 }

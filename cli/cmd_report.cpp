@@ -6,6 +6,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "cli/verbose.h"
 
 namespace tpsim::cli {
 namespace {
@@ -54,6 +55,8 @@ Result<int> run(Context& context) {
   const auto report = build_report(std::move(*scenario), sizes_or_default(options.tp));
   if (!report) return report.error();
   if (report->results.empty()) return no_valid_size(*report);
+  explain_inputs(context, report->scenario, report->shown());
+  explain_figures(context, *report);
   Document document;
   document.title = report->scenario.input.source.id + " on " + report->scenario.hardware.name;
   document.heading = report_heading(*report, options, context.terminal.width);
@@ -74,8 +77,8 @@ Command report_command() {
   Command command;
   command.name = "report";
   command.summary = "memory, time, communication and efficiency over TP sizes (alias: analyze)";
-  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags | kWorkloadFlags |
-                  kDtypeFlags | kReportFlags | kTableFlags;
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags |
+                  kWorkloadFlags | kDtypeFlags | kReportFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"plan", "hw", "tp", "dialect", "batch", "prompt", "ctx"};
   command.examples = {
@@ -85,9 +88,12 @@ Command report_command() {
       {"tpsim report -m llama-3.1-8b --hw l4 --tp 1..4 -b 1 --ctx 32Ki --format csv", ""}};
   command.description =
       "Memory is that of the heaviest rank: weights, KV cache at the full context, the peak of activations in prefill, "
-      "communication buffers and the runtime's reserve (\"other\" is the last two). prefill is one pass over the prompts of "
-      "the whole batch, its speed-up is over one device without a plan. decode is one step of the whole batch at the full "
-      "context; comm is the share of communication in it, eff its speed-up divided by the number of devices. Exit 0 even "
+      "communication buffers and the runtime's reserve (\"other\" is the last two). prefill is one pass over the "
+      "prompts of "
+      "the whole batch, its speed-up is over one device without a plan. decode is one step of the whole batch at the "
+      "full "
+      "context; comm is the share of communication in it, eff its speed-up divided by the number of devices. Exit 0 "
+      "even "
       "for a bad plan, unless --require-fit.";
   command.run = run;
   return command;

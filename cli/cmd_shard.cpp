@@ -8,6 +8,7 @@
 #include "cli/report.h"
 #include "cli/sizes.h"
 #include "cli/text.h"
+#include "cli/verbose.h"
 #include "core/suggest.h"
 
 namespace tpsim::cli {
@@ -50,7 +51,8 @@ std::string index_range(std::int64_t first, std::int64_t last, std::string_view 
 
 std::string ranges_text(const std::vector<Range>& ranges) {
   std::vector<std::string> texts;
-  for (const Range& r : ranges) texts.push_back(r.size() > 0 ? std::to_string(r.begin) + ".." + std::to_string(r.end - 1) : "none");
+  for (const Range& r : ranges)
+    texts.push_back(r.size() > 0 ? std::to_string(r.begin) + ".." + std::to_string(r.end - 1) : "none");
   return texts.empty() ? "all" : joined(texts, ", ");
 }
 
@@ -84,7 +86,8 @@ std::string section_heading(const Section& section) {
   std::string text = section.name + "   " + spaced_shape(spec.shape) + " " + to_string(spec.dtype) + "   " +
                      (spec.rule < 0 ? "no rule" : spec.strategy) + " -> " + to_string(spec.placement);
   if (section.heads.count > 0) {
-    text += "   " + std::to_string(section.heads.count) + " " + section.heads.label + " x " + std::to_string(section.heads.size);
+    text += "   " + std::to_string(section.heads.count) + " " + section.heads.label + " x " +
+            std::to_string(section.heads.size);
   }
   if (section.name.find('*') != std::string::npos) text += "   (" + grouped(spec.count) + " alike)";
   return text;
@@ -150,8 +153,10 @@ void print_sections(Context& context, const std::vector<Section>& sections) {
     const bool header = !context.options.no_header;
     if (header && !context.options.quiet) context.out += section_heading(sections[i]) + "\n";
     context.out += to_text(shard_table({sections[i]}, false), context.terminal, header);
-    const auto bar = picture(*sections[i].spec, static_cast<std::size_t>(std::clamp(context.terminal.width - 30, 16, 64)));
-    if (!bar.empty() && !context.options.quiet) context.out += dimension_name(*sections[i].spec) + " by rank  " + bar + "\n";
+    const auto bar =
+        picture(*sections[i].spec, static_cast<std::size_t>(std::clamp(context.terminal.width - 30, 16, 64)));
+    if (!bar.empty() && !context.options.quiet)
+      context.out += dimension_name(*sections[i].spec) + " by rank  " + bar + "\n";
   }
   if (sections.size() > kMaxSections) {
     context.err += "... and " + plural(static_cast<std::int64_t>(sections.size() - kMaxSections), "more parameter") +
@@ -196,6 +201,7 @@ Result<int> run(Context& context) {
   if (!scenario) return scenario.error();
   const auto analysis = analyze(scenario->model(), request_for(*scenario, *tp, Pass::forward));
   if (!analysis) return analysis.error();
+  explain_inputs(context, *scenario, *analysis);
   const auto sections = find_sections(*scenario, *analysis, options.operands.front());
   if (sections.empty()) return no_match(options.operands.front(), *analysis);
   if (output_format(options) == Format::table && !options.fields_given && !options.sort) {
@@ -223,7 +229,8 @@ Command shard_command() {
   command.in_usage = {"plan", "tp"};
   command.examples = {{"tpsim shard -m llama-3.1-70b layers.0.self_attn.k_proj --tp 4", ""},
                       {"tpsim shard -m config.json lm_head --tp 8 --format csv", ""}};
-  command.description = "MODULE is a run of components of a parameter's name; without an index it stands for all layers.";
+  command.description =
+      "MODULE is a run of components of a parameter's name; without an index it stands for all layers.";
   command.run = run;
   return command;
 }

@@ -47,9 +47,12 @@ Row row_of(std::string_view name, bool accepted, std::string_view same, std::str
 
 Table strategy_table(const Dialect& dialect, const StrategySet& custom) {
   Table table;
-  table.columns = {{"name", "strategy", false, 0},     {"accepted", "in " + to_string(dialect), false, 80},
-                   {"equivalent", "same as", false, 120}, {"dialects", "releases", false, 0},
-                   {"extension", "of", false, 140},       {"summary", "meaning", false, 0}};
+  table.columns = {{"name", "strategy", false, 0},
+                   {"accepted", "in " + std::to_string(dialect.major) + "." + std::to_string(dialect.minor), false, 0},
+                   {"equivalent", "same as", false, 120},
+                   {"dialects", "releases", false, 120},
+                   {"extension", "of", false, 140},
+                   {"summary", "meaning", false, 0, {}, true}};
   for (const auto& info : strategy_catalogue()) {
     const bool accepted = find_strategy(info.name, dialect).has_value();
     const auto same = accepted ? std::nullopt : equivalent_name(info.name, dialect);
@@ -102,7 +105,8 @@ Result<int> run_show(Context& context) {
   const Dialect& dialect = context.options.dialect;
   Table table = strategy_table(dialect, *custom);
   const std::string& name = context.options.operands.front();
-  const auto it = std::find_if(table.rows.begin(), table.rows.end(), [&](const Row& r) { return r.cells[0].text == name; });
+  const auto it =
+      std::find_if(table.rows.begin(), table.rows.end(), [&](const Row& r) { return r.cells[0].text == name; });
   if (it == table.rows.end()) return unknown_strategy(name, table);
   table.rows = {*it};
   for (Column& column : table.columns) column.hide_below = 0;

@@ -18,7 +18,7 @@ struct CollectiveRow {
   std::int64_t payload_bytes = 0, wire_bytes_per_rank = 0;
   std::int64_t count = 1;
   std::string algorithm;
-  Seconds time{};            // of one
+  Seconds time{};  // of one
   double algbw = 0, busbw = 0;
   bool data_dependent = false;
 };
@@ -31,7 +31,7 @@ struct OperationRow {
   std::int64_t count = 1;
   double flops = 0;
   std::int64_t bytes = 0;
-  Seconds time{};      // of one
+  Seconds time{};  // of one
   Bound bound = Bound::compute;
 };
 std::vector<OperationRow> operation_rows(const Analysis& analysis, const Prediction& prediction);

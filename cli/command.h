@@ -21,12 +21,12 @@ struct Command;
 struct Context {
   const Command& command;
   const Options& options;
-  Terminal terminal;      // of standard output (or of the file of -o)
+  Terminal terminal;  // of standard output (or of the file of -o)
   Terminal err_terminal;
   std::string out;
   std::string err;
-  bool long_text = false;      // `out` may go through a pager
-  bool output_written = false; // the command has written the file of -o by itself; `out` goes to standard output
+  bool long_text = false;       // `out` may go through a pager
+  bool output_written = false;  // the command has written the file of -o by itself; `out` goes to standard output
 };
 
 struct Example {
@@ -39,12 +39,12 @@ struct Command {
   std::string_view summary;   // one line
   std::string_view operands;  // as in the usage line: "MODULE"
   std::size_t min_operands = 0, max_operands = 0;
-  unsigned flags = 0;                       // FlagSet
-  std::vector<std::string_view> required;   // flags that must be given
-  std::vector<std::string_view> in_usage;   // further flags that the usage line shows
+  unsigned flags = 0;                      // FlagSet
+  std::vector<std::string_view> required;  // flags that must be given
+  std::vector<std::string_view> in_usage;  // further flags that the usage line shows
   std::vector<Example> examples;
-  std::string_view description;             // paragraphs for --help
-  Result<int> (*run)(Context&) = nullptr;   // the exit code; with Error, the code of its kind
+  std::string_view description;            // paragraphs for --help
+  Result<int> (*run)(Context&) = nullptr;  // the exit code; with Error, the code of its kind
 };
 
 }  // namespace tpsim::cli

@@ -15,7 +15,7 @@ struct Document {
   std::string title;
   std::vector<std::string> heading;  // lines before the table, for people
   Table table;
-  std::vector<std::string> notes;    // lines after it
+  std::vector<std::string> notes;  // lines after it
   std::function<void(JsonWriter&)> json;
 };
 

@@ -115,10 +115,10 @@ Result<void> set_units(Options& options, Text value) {
 }
 
 Result<void> set_color(Options& options, Text value) {
-  return apply_choice(options.color, value,
-                      std::array<std::pair<Text, ColorMode>, 3>{{{"auto", ColorMode::automatic},
-                                                                 {"always", ColorMode::always},
-                                                                 {"never", ColorMode::never}}});
+  return apply_choice(
+      options.color, value,
+      std::array<std::pair<Text, ColorMode>, 3>{
+          {{"auto", ColorMode::automatic}, {"always", ColorMode::always}, {"never", ColorMode::never}}});
 }
 
 Result<void> set_fields(Options& options, Text value) {
@@ -157,7 +157,8 @@ constexpr std::array kFlags = {
          "built-in id, config.json, model folder, *.safetensors, or - for standard input", set_text<&Options::model>},
     Flag{"plan", 'p', "PLAN", kIn, kPlanFlags, "auto (default), none, FILE.json, FILE.py, or - for standard input",
          set_text<&Options::plan>},
-    Flag{"set", 0, "FIELD=VALUE", kIn, kModelFlags | kConfigFlags, "override a field of the config; repeatable", add_setting},
+    Flag{"set", 0, "FIELD=VALUE", kIn, kModelFlags | kConfigFlags, "override a field of the config; repeatable",
+         add_setting},
     Flag{"base-plan", 0, "", kIn, kPlanFlags,
          "read the plan as a config class's base_model_tp_plan: keys relative to the base model",
          set_true<&Options::base_plan>},
@@ -179,7 +180,8 @@ constexpr std::array kFlags = {
          set_number<&Options::nodes, 1, kMaxRanks>},
     Flag{"link", 0, "NAME|GBPS", kIn, kHardwareFlags,
          "links inside a node: a name of the catalogue, or GB/s per direction", set_text<&Options::link>},
-    Flag{"max-header", 0, "BYTES", kIn, kModelFlags | kConfigFlags, "largest safetensors header to read (default: 100M)",
+    Flag{"max-header", 0, "BYTES", kIn, kModelFlags | kConfigFlags,
+         "largest safetensors header to read (default: 100M)",
          set_number<&Options::max_header, 8, std::int64_t{1} << 32>},
 
     Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags, "prefill, decode or both (default)", set_phase},
@@ -200,8 +202,8 @@ constexpr std::array kFlags = {
          set_detail},
     Flag{"require-fit", 0, "", kAct, kReportFlags, "exit 1 unless every size is right and fits",
          set_true<&Options::require_fit>},
-    Flag{"fix", 0, "", kAct, kCheckFlags, "apply the proposed edits and write the plan (with -o, else to standard output)",
-         set_true<&Options::fix>},
+    Flag{"fix", 0, "", kAct, kCheckFlags,
+         "apply the proposed edits and write the plan (with -o, else to standard output)", set_true<&Options::fix>},
     Flag{"strict", 0, "", kAct, kCheckFlags, "exit 1 on warnings, too", set_true<&Options::strict>},
     Flag{"shape", 0, "SHAPE", kAct, kRedistributeFlags, "global shape of the tensor: 8192x28672",
          set_text<&Options::shape>},
@@ -210,8 +212,7 @@ constexpr std::array kFlags = {
          set_text<&Options::from>},
     Flag{"to", 0, "TARGET", kAct, kRedistributeFlags | kConvertFlags,
          "redistribute: placements wanted; plan convert: dialect wanted", set_text<&Options::to>},
-    Flag{"python", 0, "", kAct, kPlanOutputFlags, "write the plan as a Python dictionary",
-         set_true<&Options::python>},
+    Flag{"python", 0, "", kAct, kPlanOutputFlags, "write the plan as a Python dictionary", set_true<&Options::python>},
 
     Flag{"format", 0, "FORMAT", kOut, kEverywhere, "table (default), plain, json, ndjson, csv, md or html", set_format},
     Flag{"json", 0, "", kOut, kEverywhere, "the same as --format json", set_json},

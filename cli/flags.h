@@ -13,11 +13,11 @@ enum class FlagGroup { input, workload, action, output };
 
 // Which commands take a flag: a command names the sets it takes (cli/commands.h).
 enum FlagSet : unsigned {
-  kEverywhere = 1u << 0,   // -h, -q, --json, ...
+  kEverywhere = 1u << 0,  // -h, -q, --json, ...
   kModelFlags = 1u << 1,
   kPlanFlags = 1u << 2,
   kHardwareFlags = 1u << 3,
-  kSizeFlags = 1u << 4,    // --tp, --ep
+  kSizeFlags = 1u << 4,  // --tp, --ep
   kWorkloadFlags = 1u << 5,
   kReportFlags = 1u << 6,
   kCheckFlags = 1u << 7,
@@ -31,12 +31,12 @@ enum FlagSet : unsigned {
 };
 
 struct Flag {
-  std::string_view name;        // without the dashes
-  char short_name = 0;          // 0 = none
-  std::string_view value;       // "N" in help; empty = the flag takes no value
+  std::string_view name;   // without the dashes
+  char short_name = 0;     // 0 = none
+  std::string_view value;  // "N" in help; empty = the flag takes no value
   FlagGroup group = FlagGroup::input;
   unsigned sets = 0;
-  std::string_view help;        // one line
+  std::string_view help;  // one line
   Result<void> (*apply)(Options&, std::string_view value);
 };
 

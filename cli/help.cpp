@@ -77,7 +77,7 @@ void append_paragraphs(std::string& out, std::string_view text, std::size_t widt
 
 }  // namespace
 
-std::string general_usage_line() { return "usage: tpsim COMMAND [FLAGS]     commands: tpsim help"; }
+std::string general_usage_line() { return "usage: tpsim COMMAND [FLAGS]"; }
 
 std::string usage_line(const Command& command) {
   std::string line = "usage: tpsim " + std::string(command.name);
@@ -87,18 +87,19 @@ std::string usage_line(const Command& command) {
   }
   for (const auto name : command.required) line += " " + flag_usage(*find_flag(name));
   for (const auto name : command.in_usage) line += " [" + flag_usage(*find_flag(name)) + "]";
-  return line + " [FLAGS]     flags: tpsim " + std::string(command.name) + " -h";
+  return line + " [FLAGS]";
 }
 
 std::string general_help(bool with_examples, int width) {
   constexpr std::size_t label_width = 16;
   std::string out = "tpsim: what a tensor-parallel plan means, whether it fits, and how fast it is\n\n";
   if (with_examples) {
-    append_examples(out, {{"tpsim report -m meta-llama/Llama-3.1-70B --hw h100-sxm --tp 1,2,4,8",
-                           "memory, time and communication over TP sizes"},
-                          {"tpsim fit -m meta-llama/Llama-3.1-70B --hw h100-sxm --gpus 4", "does it fit, with which TP"},
-                          {"tpsim check -m config.json -p my_plan.json", "what is wrong with a plan, and the fix"},
-                          {"tpsim shard -m llama-3.1-70b layers.0.self_attn.k_proj --tp 4", "how one weight is cut"}});
+    append_examples(out,
+                    {{"tpsim report -m meta-llama/Llama-3.1-70B --hw h100-sxm --tp 1,2,4,8",
+                      "memory, time and communication over TP sizes"},
+                     {"tpsim fit -m meta-llama/Llama-3.1-70B --hw h100-sxm --gpus 4", "does it fit, with which TP"},
+                     {"tpsim check -m config.json -p my_plan.json", "what is wrong with a plan, and the fix"},
+                     {"tpsim shard -m llama-3.1-70b layers.0.self_attn.k_proj --tp 4", "how one weight is cut"}});
   }
   out += "usage: tpsim COMMAND [FLAGS]\n\nCommands:\n";
   for (const Command& command : all_commands())

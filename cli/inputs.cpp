@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/architecture.h"
+#include "core/checkpoint_model.h"
 #include "core/text_file.h"
 
 namespace tpsim::cli {
@@ -42,6 +43,20 @@ Result<Link> find_link(const std::string& text, const Link& current) {
 PlanKind plan_kind(const std::optional<std::string>& plan) {
   if (!plan || *plan == "auto") return PlanKind::automatic;
   return *plan == "none" ? PlanKind::none : PlanKind::manual;
+}
+
+bool is_described(const std::string& model_type) {
+  const auto types = described_model_types();
+  return std::find(types.begin(), types.end(), model_type) != types.end();
+}
+
+// From the description of its type; for other types from the checkpoint's headers, if there are any.
+Result<Model> build(const ModelSource& source, const Dialect& dialect) {
+  const std::string type = source.config ? source.config->model_type : "";
+  if (source.checkpoint && !is_described(type)) return model_from_checkpoint(*source.checkpoint, type);
+  const auto architecture = load_architecture(type, dialect);
+  if (!architecture) return architecture.error();
+  return build_model(*architecture, *source.config);
 }
 
 Result<Plan> read_plan_file(const std::string& path, std::string* text) {
@@ -90,14 +105,7 @@ Result<ModelInput> load_model(const Options& options) {
   if (options.max_header) how.limits.header_bytes = *options.max_header;
   auto source = open_model(*options.model, how);
   if (!source) return source.error();
-  if (!source->config) {
-    Error error = input_error("a checkpoint alone does not say how its layers are connected", *options.model);
-    error.fixes = {"put its config.json beside it, or -m path/to/config.json"};
-    return error;
-  }
-  const auto architecture = load_architecture(source->config->model_type, options.dialect);
-  if (!architecture) return architecture.error();
-  auto model = build_model(*architecture, *source->config);
+  auto model = build(*source, options.dialect);
   if (!model) return model.error();
   return ModelInput{std::move(*source), std::move(*model)};
 }

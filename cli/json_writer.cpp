@@ -32,7 +32,12 @@ void append_escaped(std::string& out, char c) {
 // Bytes of the UTF-8 sequence that starts `text`; 0 if it is not one.
 std::size_t sequence_length(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  const std::size_t length = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
   if (length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i)
     if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
@@ -70,9 +75,8 @@ std::string json_quoted(std::string_view text) {
 
 bool JsonWriter::selected() const {
   if (kept_.empty()) return true;
-  return std::any_of(kept_.begin(), kept_.end(), [&](const std::string& kept) {
-    return contains_path(kept, path_) || contains_path(path_, kept);
-  });
+  return std::any_of(kept_.begin(), kept_.end(),
+                     [&](const std::string& kept) { return contains_path(kept, path_) || contains_path(path_, kept); });
 }
 
 void JsonWriter::note_path() {

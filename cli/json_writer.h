@@ -32,10 +32,8 @@ public:
   void value(double number, int decimals);  // trailing zeros are dropped; null for NaN and infinities
   void null();
   template <class Integer>
-    requires std::is_integral_v<Integer>
-  void value(Integer number) {
-    integer(static_cast<std::int64_t>(number));
-  }
+  requires std::is_integral_v<Integer>
+  void value(Integer number) { integer(static_cast<std::int64_t>(number)); }
 
   template <class... Value>
   void member(std::string_view name, Value... values) {

@@ -57,15 +57,17 @@ std::string position_text(const SourcePosition& position) {
   return position.file + ":" + std::to_string(position.line) + ":" + std::to_string(position.column);
 }
 
-void append_place(std::string& out, const Diagnostic& d, const DiagnosticView& view) {
+void append_place(std::string& out, const Diagnostic& d, std::string_view plan_text) {
   const bool in_source = d.position.line > 0;
   std::string place = in_source ? position_text(d.position) : d.where;
   if (place.empty()) return;
   if (!in_source && !d.rule.empty() && d.rule != d.where) place += "   (" + d.rule + ")";
   if (d.count > 1) place += "   (" + plural(d.count, "place") + ")";
   out += "  --> " + place + "\n";
-  if (in_source && !view.plan_text.empty()) append_excerpt(out, view.plan_text, d.position);
-  if (in_source && !d.where.empty()) out += "  at " + d.where + "\n";
+  if (!in_source) return;
+  if (!plan_text.empty()) append_excerpt(out, plan_text, d.position);
+  const bool shown = line_of(plan_text, d.position.line).find(d.where) != std::string_view::npos;
+  if (!shown) out += "  at " + d.where + "\n";
 }
 
 Style style_of(Severity severity) {
@@ -118,28 +120,23 @@ std::string error_json(const Error& error) {
   return out;
 }
 
-std::string diagnostic_text(const Diagnostic& d, const DiagnosticView& view, const Terminal& terminal) {
+std::string diagnostic_text(const Diagnostic& d, std::string_view plan_text, const Terminal& terminal) {
   std::string out = headline(to_string(d.severity), d.code, d.message, style_of(d.severity), terminal);
-  append_place(out, d, view);
+  append_place(out, d, plan_text);
   append_details(out, d.details);
   if (d.effect_bytes) out += "  effect: " + bytes_text(*d.effect_bytes, Units::iec) + " more per rank\n";
   std::vector<std::string> fixes;
-  bool has_patch = false;
-  for (const Fix& fix : d.fixes) {
-    fixes.push_back(fix.title);
-    has_patch |= !fix.patch.empty();
-  }
-  if (has_patch && !view.repair.empty()) fixes.push_back(view.repair);
+  for (const Fix& fix : d.fixes) fixes.push_back(fix.title);
   append_fixes(out, fixes);
   return out;
 }
 
-std::string diagnostics_text(const std::vector<Diagnostic>& diagnostics, const DiagnosticView& view,
+std::string diagnostics_text(const std::vector<Diagnostic>& diagnostics, std::string_view plan_text,
                              const Terminal& terminal) {
   std::string out;
   for (std::size_t i = 0; i < diagnostics.size() && i < kMaxPrinted; ++i) {
     if (i > 0) out += "\n";
-    out += diagnostic_text(diagnostics[i], view, terminal);
+    out += diagnostic_text(diagnostics[i], plan_text, terminal);
   }
   if (diagnostics.size() > kMaxPrinted) {
     out += "\n... and " + plural(static_cast<std::int64_t>(diagnostics.size() - kMaxPrinted), "more", "more") +

@@ -17,14 +17,10 @@ std::string error_text(const Error& error, const Terminal& terminal);
 // {"schema":"tpsim.error/1", ...}
 std::string error_json(const Error& error);
 
-// How diagnostics are shown. `plan_text` is the source that positions refer to, empty where there is none.
-struct DiagnosticView {
-  std::string_view plan_text;
-  std::string repair;  // the command that applies the fixes, "" where there is no plan file
-};
-std::string diagnostic_text(const Diagnostic& diagnostic, const DiagnosticView& view, const Terminal& terminal);
+// `plan_text` is the source that positions refer to, empty where there is none.
+std::string diagnostic_text(const Diagnostic& diagnostic, std::string_view plan_text, const Terminal& terminal);
 // The first kMaxPrinted of them and how many more there are.
-std::string diagnostics_text(const std::vector<Diagnostic>& diagnostics, const DiagnosticView& view,
+std::string diagnostics_text(const std::vector<Diagnostic>& diagnostics, std::string_view plan_text,
                              const Terminal& terminal);
 // "warning[TP202]: message"
 std::string diagnostic_line(const Diagnostic& diagnostic, const Terminal& terminal);

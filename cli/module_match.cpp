@@ -28,7 +28,8 @@ bool holds_index(const std::vector<int>& indices, const std::string& text) {
 // `wanted` from component `begin` of the pattern on; wildcards of the pattern become what `wanted` says.
 std::optional<std::vector<std::string>> match_at(const ShardSpec& spec, std::vector<std::string> pattern,
                                                  const std::vector<std::string>& wanted, std::size_t begin) {
-  auto wildcard = static_cast<std::size_t>(std::count(pattern.begin(), pattern.begin() + static_cast<std::ptrdiff_t>(begin), "*"));
+  auto wildcard =
+      static_cast<std::size_t>(std::count(pattern.begin(), pattern.begin() + static_cast<std::ptrdiff_t>(begin), "*"));
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     std::string& part = pattern[begin + i];
     if (part == "*") {

@@ -10,8 +10,9 @@
 
 namespace tpsim::cli {
 
-// The name of the set's parameters that `wanted` means ("model.layers.0.self_attn.k_proj.weight", with `*` where it leaves
-// an index open); none if it means none. `wanted` is a run of whole components; a number stands for an index, `*` for any.
+// The name of the set's parameters that `wanted` means ("model.layers.0.self_attn.k_proj.weight", with `*` where it
+// leaves an index open); none if it means none. `wanted` is a run of whole components; a number stands for an index,
+// `*` for any.
 std::optional<std::string> match_parameters(const ShardSpec& spec, std::string_view wanted);
 
 }  // namespace tpsim::cli

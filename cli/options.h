@@ -1,4 +1,5 @@
-// What the command line asked for, typed and range-checked. Filled by the flag table (cli/flags.cpp), read by the commands.
+// What the command line asked for, typed and range-checked. Filled by the flag table (cli/flags.cpp), read by the
+// commands.
 #pragma once
 
 #include <cstdint>

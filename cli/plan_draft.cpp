@@ -43,7 +43,8 @@ private:
   }
 
   void note(const ModuleType& type, const std::string& name, bool in_layer, Group& group) {
-    if (type.kind == ModuleKind::embedding && !in_layer) found_.embeddings.push_back(name);
+    if (type.kind == ModuleKind::embedding && !in_layer && rows(type) == model_.vocab_size)
+      found_.embeddings.push_back(name);
     if (type.kind != ModuleKind::linear || !type.in_features || !type.out_features) return;
     if (!in_layer) {
       if (*type.out_features == model_.vocab_size) found_.heads.push_back(name);
@@ -51,6 +52,10 @@ private:
     }
     const bool back = *type.out_features == model_.hidden_size && !group.inputs.empty();
     (back ? group.outputs : group.inputs).push_back(name);
+  }
+
+  static std::int64_t rows(const ModuleType& type) {
+    return type.parameters.empty() ? 0 : type.parameters.front().shape[0];
   }
 
   void add(Group group) {

@@ -16,8 +16,8 @@ struct Draft {
 };
 
 // The shipped plan if there is one. Else the linear layers of each block, embeddings and head get the strategies with
-// which the analysis at `tp` stays right: inputs of a block column-wise and its output row-wise, or the same with gathered
-// outputs; what stays wrong either way is left out.
+// which the analysis at `tp` stays right: inputs of a block column-wise and its output row-wise, or the same with
+// gathered outputs; what stays wrong either way is left out.
 Result<Draft> draft_plan(Scenario scenario, int tp);
 
 }  // namespace tpsim::cli

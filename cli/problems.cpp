@@ -76,7 +76,8 @@ void write_problem(JsonWriter& json, const Problem& problem) {
 
 void merge(std::vector<Problem>& problems, const std::vector<Diagnostic>& diagnostics, int tp) {
   for (const Diagnostic& d : diagnostics) {
-    const auto it = std::find_if(problems.begin(), problems.end(), [&](const Problem& p) { return same(p.diagnostic, d); });
+    const auto it =
+        std::find_if(problems.begin(), problems.end(), [&](const Problem& p) { return same(p.diagnostic, d); });
     if (it == problems.end()) {
       problems.push_back({d, {tp}});
     } else if (it->sizes.back() != tp) {
@@ -86,9 +87,8 @@ void merge(std::vector<Problem>& problems, const std::vector<Diagnostic>& diagno
 }
 
 void sort_by_severity(std::vector<Problem>& problems) {
-  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-    return a.diagnostic.severity < b.diagnostic.severity;
-  });
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const Problem& a, const Problem& b) { return a.diagnostic.severity < b.diagnostic.severity; });
 }
 
 std::vector<Diagnostic> with_sizes(const std::vector<Problem>& problems, const std::vector<int>& all_sizes) {

@@ -27,6 +27,7 @@ struct Report {
   std::vector<LayerGroup> layers;
 
   std::vector<int> sizes() const;
+  const Analysis& shown() const;           // the one that speaks for the plan: at a size that uses it, if there is one
   const SizeResult* smallest_fit() const;  // right and fitting; null if none is
 };
 
@@ -43,7 +44,8 @@ void write_report(JsonWriter& json, const Report& report, const Details& details
 // Members of the document's head that several documents share.
 void write_inputs(JsonWriter& json, const Scenario& scenario, const Analysis& analysis);
 void write_workload(JsonWriter& json, const Scenario& scenario);
-void write_model(JsonWriter& json, const Scenario& scenario, std::int64_t parameters, const std::vector<LayerGroup>& layers);
+void write_model(JsonWriter& json, const Scenario& scenario, std::int64_t parameters,
+                 const std::vector<LayerGroup>& layers);
 void write_assumptions(JsonWriter& json, const std::vector<Assumption>& assumptions);
 std::vector<LayerGroup> layer_groups(const Model& model);
 

@@ -60,13 +60,21 @@ std::vector<int> Report::sizes() const {
   return all;
 }
 
+const Analysis& Report::shown() const {
+  const auto it = std::find_if(results.rbegin(), results.rend(), [](const SizeResult& r) { return r.runs(); });
+  const SizeResult& best = it == results.rend() ? results.back() : *it;
+  return best.forward;
+}
+
 const SizeResult* Report::smallest_fit() const {
-  const auto it = std::find_if(results.begin(), results.end(),
-                               [](const SizeResult& r) { return r.right() && r.memory.fits; });
+  const auto it =
+      std::find_if(results.begin(), results.end(), [](const SizeResult& r) { return r.right() && r.memory.fits; });
   return it == results.end() ? nullptr : &*it;
 }
 
-TpChoice sizes_or_default(const std::optional<TpChoice>& choice) { return choice.value_or(TpChoice{false, {1, 2, 4, 8}}); }
+TpChoice sizes_or_default(const std::optional<TpChoice>& choice) {
+  return choice.value_or(TpChoice{false, {1, 2, 4, 8}});
+}
 
 Result<Report> build_report(Scenario scenario, const TpChoice& choice) {
   auto baseline = measure_baseline(scenario);

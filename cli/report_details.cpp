@@ -37,7 +37,8 @@ void write_parameter(JsonWriter& json, const Model& model, const Analysis& analy
   json.begin_object();
   json.member("param", name);
   json.array("checkpoint_names", checkpoint_names(model, name));
-  json.member("rule", spec.rule < 0 ? std::string_view() : analysis.rules[static_cast<std::size_t>(spec.rule)].rule.key);
+  json.member("rule",
+              spec.rule < 0 ? std::string_view() : analysis.rules[static_cast<std::size_t>(spec.rule)].rule.key);
   json.member("strategy", spec.strategy);
   json.array("full_shape", spec.shape);
   json.member("dtype", to_string(spec.dtype));

@@ -18,11 +18,20 @@ std::string with_aside(std::string text, const std::string& aside, int width) {
   return text + std::string(columns - used, ' ') + aside;
 }
 
+// "70.55 B", "124.44 M"
+std::string parameters_text(std::int64_t count) {
+  const double n = static_cast<double>(count);
+  if (n >= 1e9) return fixed(n / 1e9, 2) + " B";
+  return n >= 1e6 ? fixed(n / 1e6, 2) + " M" : grouped(count);
+}
+
 std::string model_line(const Scenario& s, const Analysis& analysis) {
   const Model& m = s.model();
-  std::string text = s.input.source.id + "  " + fixed(static_cast<double>(analysis.parameter_count) / 1e9, 2) +
-                     " B params, " + to_string(s.weights) + ", " + plural(m.layers, "layer");
-  if (m.query_heads > 0) text += ", " + std::to_string(m.query_heads) + " q / " + std::to_string(m.kv_heads) + " kv heads";
+  std::string text =
+      s.input.source.id + "  " + parameters_text(analysis.parameter_count) + " params, " + to_string(s.weights);
+  if (m.layers > 0) text += ", " + plural(m.layers, "layer");
+  if (m.query_heads > 0)
+    text += ", " + std::to_string(m.query_heads) + " q / " + std::to_string(m.kv_heads) + " kv heads";
   if (m.experts > 0) text += ", " + plural(m.experts, "expert");
   return text;
 }
@@ -48,7 +57,8 @@ std::int64_t count(const std::vector<Problem>& problems, Severity severity) {
 
 std::string plan_line(const Scenario& s, const Analysis& analysis, const std::vector<Problem>& problems) {
   return analysis.plan_name + " (" + release(s.dialect) + "): " + rules_text(analysis) + ", " +
-         plural(count(problems, Severity::error), "error") + ", " + plural(count(problems, Severity::warning), "warning");
+         plural(count(problems, Severity::error), "error") + ", " +
+         plural(count(problems, Severity::warning), "warning");
 }
 
 std::string hardware_line(const Hardware& h, Units units) {
@@ -77,11 +87,10 @@ std::string defaults(const Options& options) {
 
 std::vector<std::string> scenario_heading(const Scenario& s, const Analysis& analysis,
                                           const std::vector<Problem>& problems, const Options& options, int width) {
-  std::vector<std::string> lines = {
-      with_aside(model_line(s, analysis), s.input.source.origin, width),
-      labelled("plan", plan_line(s, analysis, problems)),
-      labelled(s.hardware.name, hardware_line(s.hardware, options.units)),
-      with_aside(labelled("workload", workload_line(s)), defaults(options), width)};
+  std::vector<std::string> lines = {with_aside(model_line(s, analysis), s.input.source.origin, width),
+                                    labelled("plan", plan_line(s, analysis, problems)),
+                                    labelled(s.hardware.name, hardware_line(s.hardware, options.units)),
+                                    with_aside(labelled("workload", workload_line(s)), defaults(options), width)};
   const std::int64_t trained = s.model().max_positions;
   if (trained > 0 && s.context > trained) {
     lines.push_back(labelled("", "context is longer than the model's " + std::to_string(trained) + " positions"));

@@ -178,7 +178,7 @@ void write_assumptions(JsonWriter& json, const std::vector<Assumption>& assumpti
 }
 
 void write_report(JsonWriter& json, const Report& report, const Details& details) {
-  const Analysis& any = report.results.front().forward;
+  const Analysis& any = report.shown();
   json.begin_object();
   json.member("schema", "tpsim.report/1");
   json.key("tool");

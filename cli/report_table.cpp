@@ -102,21 +102,29 @@ std::string failure(const SizeResult& result) {
 Row row_of(const Report& report, const SizeResult& result, Units units) {
   const MemoryFit& m = result.memory;
   Row row;
-  row.cells = {cell(std::int64_t{result.tp}),        cell(std::string(to_string(result.forward.verdict))),
-               bytes_cell(m.weights, units),         bytes_cell(m.kv_cache, units),
-               bytes_cell(m.activations, units),     bytes_cell(other_bytes(m), units),
-               bytes_cell(m.communication, units),   bytes_cell(m.runtime, units),
-               bytes_cell(m.total, units),           bytes_cell(m.capacity, units),
-               fit_cell(m, units),                   cell(m.max_kv_tokens)};
+  row.cells = {cell(std::int64_t{result.tp}),
+               cell(std::string(to_string(result.forward.verdict))),
+               bytes_cell(m.weights, units),
+               bytes_cell(m.kv_cache, units),
+               bytes_cell(m.activations, units),
+               bytes_cell(other_bytes(m), units),
+               bytes_cell(m.communication, units),
+               bytes_cell(m.runtime, units),
+               bytes_cell(m.total, units),
+               bytes_cell(m.capacity, units),
+               fit_cell(m, units),
+               cell(m.max_kv_tokens)};
   if (report.scenario.phase != Phase::decode) add_prefill(row, result);
   if (report.scenario.phase != Phase::prefill) add_decode(row, report.scenario, result);
-  if (!result.runs()) row.note = failure(result);
+  if (result.forward.verdict == Verdict::error) row.note = failure(result);
   return row;
 }
 
 std::string valid_sizes(const Report& report) {
-  if (report.valid.empty()) return "No TP size up to " + std::to_string(report.valid_limit) + " is valid for this plan.";
-  std::string text = "Valid TP for this plan: " + joined(report.valid, " ");
+  if (report.shown().verdict == Verdict::unknown) return {};
+  if (report.valid.empty())
+    return "No TP size up to " + std::to_string(report.valid_limit) + " is valid for this plan.";
+  std::string text = "Valid TP for this plan: " + size_list(report.valid);
   const std::int64_t kv_heads = report.scenario.model().kv_heads;
   const bool limited = report.valid.back() == kv_heads && report.valid_limit > kv_heads;
   return text + (limited ? " (limit: " + plural(kv_heads, "kv head") + ")." : ".");
@@ -124,6 +132,9 @@ std::string valid_sizes(const Report& report) {
 
 std::string fit_sentence(const Report& report, Units units) {
   const SizeResult* const fit = report.smallest_fit();
+  if (report.shown().verdict == Verdict::unknown) {
+    return "The forward pass of this model is not described: no verdict, no times, weights only.";
+  }
   if (fit == nullptr) return "None of these sizes is right and fits.";
   return "Smallest TP that fits: " + std::to_string(fit->tp) + " (" +
          bytes_text(fit->memory.capacity - fit->memory.total, units) + " spare).";
@@ -134,7 +145,7 @@ void note_wrong_sizes(std::vector<std::string>& notes, const Report& report) {
   for (const SizeResult& result : report.results) {
     if (result.forward.verdict != Verdict::wrong) continue;
     notes.push_back("TP " + std::to_string(result.tp) + ": this plan runs and gives WRONG numbers (" +
-                    joined(result.forward.verdict_reasons, ", ") + "); see tpsim check.");
+                    joined(distinct(result.forward.verdict_reasons), ", ") + "); see tpsim check.");
   }
 }
 
@@ -164,7 +175,7 @@ Table report_table(const Report& report, Units units) {
 
 std::vector<std::string> report_heading(const Report& report, const Options& options, int width) {
   if (report.results.empty()) return {};
-  return scenario_heading(report.scenario, report.results.front().forward, report.problems, options, width);
+  return scenario_heading(report.scenario, report.shown(), report.problems, options, width);
 }
 
 std::vector<std::string> report_notes(const Report& report, Units units) {

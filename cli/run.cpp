@@ -36,9 +36,9 @@ int show_help(const Invocation& invocation) {
   const Options& options = invocation.options;
   const int width = detect_terminal(Stream::out, options).width;
   const bool with_examples = !options.short_help;
-  return print(invocation.command ? command_help(*invocation.command, with_examples, width)
-                                  : general_help(with_examples, width),
-               true);
+  return print(
+      invocation.command ? command_help(*invocation.command, with_examples, width) : general_help(with_examples, width),
+      true);
 }
 
 Result<void> deliver(const Context& context) {
@@ -52,8 +52,12 @@ Result<void> deliver(const Context& context) {
 int run_command(const Invocation& invocation) {
   const Options& options = invocation.options;
   const bool as_json = output_format(options) == Format::json;
-  Context context{*invocation.command, options, detect_terminal(Stream::out, options),
-                  detect_terminal(Stream::err, options), {}, {}};
+  Context context{*invocation.command,
+                  options,
+                  detect_terminal(Stream::out, options),
+                  detect_terminal(Stream::err, options),
+                  {},
+                  {}};
   const Result<int> code = invocation.command->run(context);
   if (!code) return report_error(code.error(), as_json, options);
   if (const auto delivered = deliver(context); !delivered) return report_error(delivered.error(), as_json, options);

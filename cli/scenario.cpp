@@ -80,9 +80,13 @@ Result<Scenario> load_scenario(const Options& options) {
   if (!custom) return custom.error();
   auto hardware = load_hardware_input(options);
   if (!hardware) return hardware.error();
-  Scenario s{std::move(*input), std::move(*plan), std::move(*custom), std::move(*hardware), options.dialect, options.ep,
-             options.phase,     kDefaultBatch,    kDefaultPrompt,     kDefaultContext,      DType::bf16,     DType::bf16,
-             DType::bf16,       {}};
+  Scenario s{std::move(*input),  std::move(*plan),
+             std::move(*custom), std::move(*hardware),
+             options.dialect,    options.ep,
+             options.phase,      kDefaultBatch,
+             kDefaultPrompt,     kDefaultContext,
+             DType::bf16,        DType::bf16,
+             DType::bf16,        {}};
   if (auto set = set_lengths(s, options); !set) return set.error();
   set_dtypes(s, options);
   list_assumptions(s, options);

@@ -17,7 +17,8 @@ PhaseResult timed(Analysis analysis, const Hardware& hardware, Seconds baseline)
 
 std::vector<RankMemory> combined_memory(const Analysis& prefill, const Analysis& decode) {
   std::vector<RankMemory> ranks = prefill.memory;
-  for (std::size_t r = 0; r < ranks.size() && r < decode.memory.size(); ++r) ranks[r].kv_cache = decode.memory[r].kv_cache;
+  for (std::size_t r = 0; r < ranks.size() && r < decode.memory.size(); ++r)
+    ranks[r].kv_cache = decode.memory[r].kv_cache;
   return ranks;
 }
 

@@ -21,13 +21,13 @@ struct PhaseResult {
 
 struct SizeResult {
   int tp = 1;
-  Analysis forward;      // verdict, diagnostics, shards, collectives
-  MemoryFit memory;      // of the heaviest rank
+  Analysis forward;               // verdict, diagnostics, shards, collectives
+  MemoryFit memory;               // of the heaviest rank
   std::vector<RankMemory> ranks;  // prefill's weights, activations and buffers, the cache at the full context
   // None where the plan stops the forward pass, or where the phase was not asked for.
   std::optional<PhaseResult> prefill, decode;
 
-  bool runs() const { return forward.verdict != Verdict::error && forward.complete; }
+  bool runs() const { return right() || forward.verdict == Verdict::wrong; }
   bool right() const { return forward.verdict == Verdict::right; }
   int devices() const { return forward.ranks(); }
 };

@@ -33,11 +33,12 @@ Cell no_value();  // "-"
 inline constexpr int kOnlyForPrograms = 1 << 20;  // a hide_below that no width reaches
 
 struct Column {
-  std::string field;   // name for programs ("weights_bytes"); empty = the column is for people only
-  std::string title;   // over the column
+  std::string field;  // name for programs ("weights_bytes"); empty = the column is for people only
+  std::string title;  // over the column
   bool right_aligned = true;
-  int hide_below = 0;  // columns of width below which people do not see it
+  int hide_below = 0;      // columns of width below which people do not see it
   std::string group = {};  // over this and its neighbours of the same group
+  bool elastic = false;    // prose, which may be cut short
 };
 
 struct Row {
@@ -56,7 +57,8 @@ Result<void> select_fields(Table& table, const std::vector<std::string>& fields)
 Result<void> sort_rows(Table& table, std::string_view field);
 std::vector<std::string> field_names(const Table& table);
 
-// For people: columns by width, rows never wrapped. A table that is too wide becomes one block per row.
+// For people: columns by width, rows never wrapped. Where there is no room, prose is cut short, then columns go, those
+// of the largest hide_below first; if that does not help, each row becomes a block.
 std::string to_text(const Table& table, const Terminal& terminal, bool header);
 // For programs: all fields.
 std::string to_plain(const Table& table, bool header);

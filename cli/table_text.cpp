@@ -1,5 +1,7 @@
 // Tables for people.
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "cli/table.h"
 #include "cli/text.h"
@@ -49,16 +51,55 @@ void make_room_for_groups(const Table& table, Layout& layout) {
   }
 }
 
-Layout lay_out(const Table& table, int width) {
+constexpr std::size_t kLeastProse = 24;
+
+bool fits(const Layout& layout, int width) { return layout.total() <= static_cast<std::size_t>(width); }
+
+Layout lay_out_columns(const Table& table, std::vector<std::size_t> columns, std::size_t gap) {
   Layout layout;
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    if (table.columns[i].hide_below > width) continue;
-    layout.columns.push_back(i);
-    layout.widths.push_back(extent(table, i));
+  layout.columns = std::move(columns);
+  layout.gap = gap;
+  for (const auto i : layout.columns) {
+    const std::size_t natural = extent(table, i);
+    layout.widths.push_back(table.columns[i].elastic ? std::min(natural, kLeastProse) : natural);
   }
   make_room_for_groups(table, layout);
-  if (layout.total() > static_cast<std::size_t>(width)) layout.gap = 1;
   return layout;
+}
+
+// Prose takes what the other columns leave.
+void stretch_prose(const Table& table, Layout& layout, int width) {
+  for (std::size_t i = 0; i < layout.columns.size(); ++i) {
+    if (!table.columns[layout.columns[i]].elastic) continue;
+    const std::size_t free = static_cast<std::size_t>(width) - layout.total();
+    layout.widths[i] = std::min(extent(table, layout.columns[i]), layout.widths[i] + free);
+  }
+}
+
+// The columns without the least important one; false if all are needed.
+bool drop_least(const Table& table, std::vector<std::size_t>& columns) {
+  const auto least = std::max_element(columns.begin(), columns.end(), [&](std::size_t a, std::size_t b) {
+    return table.columns[a].hide_below < table.columns[b].hide_below;
+  });
+  if (least == columns.end() || table.columns[*least].hide_below == 0) return false;
+  columns.erase(least);
+  return true;
+}
+
+// A layout that fits the width; none where even the columns that always show need more.
+std::optional<Layout> lay_out(const Table& table, int width) {
+  std::vector<std::size_t> columns;
+  for (std::size_t i = 0; i < table.columns.size(); ++i)
+    if (table.columns[i].hide_below <= width) columns.push_back(i);
+  do {
+    for (const std::size_t gap : {2u, 1u}) {
+      Layout layout = lay_out_columns(table, columns, gap);
+      if (!fits(layout, width)) continue;
+      stretch_prose(table, layout, width);
+      return layout;
+    }
+  } while (drop_least(table, columns));
+  return std::nullopt;
 }
 
 std::string gap(const Layout& layout, std::size_t column) { return std::string(column == 0 ? 1 : layout.gap, ' '); }
@@ -90,8 +131,9 @@ void append_header(std::string& out, const Table& table, const Layout& layout) {
 }
 
 void append_cell(std::string& out, const Cell& c, std::size_t width, bool right_aligned, const Terminal& terminal) {
-  const std::string space(width - std::min(width, display_width(c.text)), ' ');
-  out += (right_aligned ? space : "") + styled(c.text, c.style, terminal) + (right_aligned ? "" : space);
+  const std::string text = cut_short(c.text, width);
+  const std::string space(width - std::min(width, display_width(text)), ' ');
+  out += (right_aligned ? space : "") + styled(text, c.style, terminal) + (right_aligned ? "" : space);
 }
 
 std::string grid(const Table& table, const Layout& layout, const Terminal& terminal, bool header) {
@@ -126,7 +168,8 @@ std::vector<BlockLine> block_lines(const Table& table, const Row& row) {
   for (std::size_t i = 0; i < shown.size();) {
     const std::size_t end = group_end(table, shown, i);
     const Column& column = table.columns[shown[i]];
-    BlockLine line{column.group.empty() ? column.title : column.group, row.cells[shown[i]].text, row.cells[shown[i]].style};
+    BlockLine line{column.group.empty() ? column.title : column.group, row.cells[shown[i]].text,
+                   row.cells[shown[i]].style};
     if (end == i + 1 && !column.group.empty()) line.label += " " + column.title;
     if (end > i + 1) line.text = column.title + " " + line.text;
     for (std::size_t k = i + 1; k < end; ++k) {
@@ -138,7 +181,8 @@ std::vector<BlockLine> block_lines(const Table& table, const Row& row) {
   return lines;
 }
 
-void append_block(std::string& out, const Table& table, const Row& row, std::size_t label_width, const Terminal& terminal) {
+void append_block(std::string& out, const Table& table, const Row& row, std::size_t label_width,
+                  const Terminal& terminal) {
   const auto lines = block_lines(table, row);
   const auto width = static_cast<std::size_t>(terminal.width);
   out += lines.front().label + " " + styled(shortened(lines.front().text, width), Style::bold, terminal) + "\n";
@@ -170,10 +214,9 @@ std::string blocks(const Table& table, const Terminal& terminal) {
 }  // namespace
 
 std::string to_text(const Table& table, const Terminal& terminal, bool header) {
-  const Layout layout = lay_out(table, terminal.width);
-  const bool too_wide = layout.total() > static_cast<std::size_t>(terminal.width);
-  if (too_wide || (table.blocks_when_narrow && terminal.width < 80)) return blocks(table, terminal);
-  return grid(table, layout, terminal, header);
+  const auto layout = lay_out(table, terminal.width);
+  if (!layout || (table.blocks_when_narrow && terminal.width < 80)) return blocks(table, terminal);
+  return grid(table, *layout, terminal, header);
 }
 
 }  // namespace tpsim::cli

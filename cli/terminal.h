@@ -17,8 +17,8 @@ struct Terminal {
 
 enum class Stream { out, err };
 
-// Precedence for colour: --color, NO_COLOR, CLICOLOR_FORCE, CLICOLOR and TERM=dumb, then whether it is a terminal. For the
-// width: --width, COLUMNS, the terminal, 100.
+// Precedence for colour: --color, NO_COLOR, CLICOLOR_FORCE, CLICOLOR and TERM=dumb, then whether it is a terminal. For
+// the width: --width, COLUMNS, the terminal, 100.
 Terminal detect_terminal(Stream stream, const Options& options);
 
 enum class Style { plain, bold, red, yellow, cyan, dim };

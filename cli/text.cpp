@@ -68,10 +68,31 @@ std::string joined(const std::vector<std::string>& items, std::string_view separ
   return text;
 }
 
+std::vector<std::string> distinct(const std::vector<std::string>& items) {
+  std::vector<std::string> once;
+  for (const auto& item : items)
+    if (std::find(once.begin(), once.end(), item) == once.end()) once.push_back(item);
+  return once;
+}
+
 std::string joined(const std::vector<int>& items, std::string_view separator) {
   std::vector<std::string> words;
   for (const int item : items) words.push_back(std::to_string(item));
   return joined(words, separator);
+}
+
+std::string size_list(const std::vector<int>& ascending) {
+  std::vector<std::string> items;
+  for (std::size_t i = 0; i < ascending.size();) {
+    std::size_t end = i + 1;
+    while (end < ascending.size() && ascending[end] == ascending[end - 1] + 1) ++end;
+    constexpr std::size_t shortest_run = 4;
+    if (end - i < shortest_run) end = i + 1;
+    const std::string first = std::to_string(ascending[i]);
+    items.push_back(end == i + 1 ? first : first + ".." + std::to_string(ascending[end - 1]));
+    i = end;
+  }
+  return joined(items, " ");
 }
 
 std::size_t display_width(std::string_view text) {
@@ -90,6 +111,13 @@ std::string shortened(std::string_view text, std::size_t width) {
   while (head > 0 && continues_code_point(text[head])) --head;
   while (tail < text.size() && continues_code_point(text[tail])) ++tail;
   return std::string(text.substr(0, head)) + "..." + std::string(text.substr(tail));
+}
+
+std::string cut_short(std::string_view text, std::size_t width) {
+  if (display_width(text) <= width || width < 4) return std::string(text);
+  std::size_t end = width - 3;
+  while (end > 0 && continues_code_point(text[end])) --end;
+  return std::string(text.substr(0, end)) + "...";
 }
 
 std::vector<std::string> wrapped(std::string_view text, std::size_t width) {

@@ -40,8 +40,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 Error bad_tp(std::string_view text) {
-  Error error = usage_error("\"" + std::string(text) + "\" is not a list of sizes from 1 to " +
-                            std::to_string(kMaxRanks));
+  Error error =
+      usage_error("\"" + std::string(text) + "\" is not a list of sizes from 1 to " + std::to_string(kMaxRanks));
   error.fixes = {"--tp 1,2,4,8   or   --tp 1..16   or   --tp valid"};
   return error;
 }

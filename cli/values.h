@@ -11,8 +11,8 @@
 
 namespace tpsim::cli {
 
-// "4096", "4k" (4000), "4Ki" (4096), "2M", "1Gi"; letter case of the unit does not matter. None for anything else and for
-// values beyond 64 bits.
+// "4096", "4k" (4000), "4Ki" (4096), "2M", "1Gi"; letter case of the unit does not matter. None for anything else and
+// for values beyond 64 bits.
 std::optional<std::int64_t> parse_size(std::string_view text);
 // As parse_size, within [low, high]; the error names both bounds.
 Result<std::int64_t> parse_number(std::string_view text, std::int64_t low, std::int64_t high);

@@ -10,144 +10,265 @@ std::vector<DiagnosticInfo> build_catalogue() {
   const auto warning = Severity::warning;
   const auto note = Severity::note;
   return {
-      {"TP101", error, "unknown strategy",
+      {"TP101",
+       error,
+       "unknown strategy",
        "The plan names a strategy that the chosen Transformers release does not register. Loading raises a ValueError "
-       "that lists the supported styles. Names differ between releases: colwise_rep became colwise_gather_output in 5.1, "
+       "that lists the supported styles. Names differ between releases: colwise_rep became colwise_gather_output in "
+       "5.1, "
        "local_* and gather exist from 4.50 to 5.0 only.",
        "\"model.layers.*.self_attn.q_proj\": \"colwize\"",
-       "Use a name that `tpsim strategies list --dialect VERSION` shows; `tpsim plan convert --to VERSION` rewrites names "
+       "Use a name that `tpsim strategies list --dialect VERSION` shows; `tpsim plan convert --to VERSION` rewrites "
+       "names "
        "that have an equivalent.",
        {"huggingface/transformers#39944"}},
-      {"TP102", error, "heads cannot be split over the ranks",
+      {"TP102",
+       error,
+       "heads cannot be split over the ranks",
        "A projection to heads is cut so that a rank holds a part of a head. Attention reshapes its local projection to "
        "whole heads of head_dim features, so the first forward raises a RuntimeError (shape is invalid for input of "
-       "size ...); nothing is said while loading. The number of ranks must divide the query heads and the key/value heads.",
+       "size ...); nothing is said while loading. The number of ranks must divide the query heads and the key/value "
+       "heads.",
        "4 key/value heads at TP 8: each rank gets 64 rows of a 128-row head.",
-       "Use a TP size that divides both head counts, leave k_proj and v_proj out of the plan if there is one kv head, or "
+       "Use a TP size that divides both head counts, leave k_proj and v_proj out of the plan if there is one kv head, "
+       "or "
        "repeat kv heads (--kv-replicate; needs a runtime that supports it).",
        {"huggingface/transformers#48307", "pytorch/torchtitan#2574"}},
-      {"TP103", error, "dimension not divisible by the ranks",
-       "A size that must be divided evenly is not: rows of a gathered head (5.14 to 5.20), a vocabulary table (5.1 to 5.15 "
-       "look up wrong rows), blocks of a packed weight (up to 5.15), experts (all releases), or any cut dimension in 4.50 "
+      {"TP103",
+       error,
+       "dimension not divisible by the ranks",
+       "A size that must be divided evenly is not: rows of a gathered head (5.14 to 5.20), a vocabulary table (5.1 to "
+       "5.15 "
+       "look up wrong rows), blocks of a packed weight (up to 5.15), experts (all releases), or any cut dimension in "
+       "4.50 "
        "to 4.53, which drop the remainder without a word.",
-       "intermediate_size 11008 at TP 3", "Use a TP size that divides the dimension, or pad it (resize_token_embeddings "
+       "intermediate_size 11008 at TP 3",
+       "Use a TP size that divides the dimension, or pad it (resize_token_embeddings "
        "has pad_to_multiple_of).",
        {"huggingface/transformers#37051", "vllm-project/vllm#2652"}},
-      {"TP104", error, "two rules for one module",
-       "Hooks and weights are matched differently (5.0 to 5.15): the rule that cuts the weights of a module is not the rule "
-       "that installs its communication. Weights follow the first key that matches anywhere in the name, in the order of "
+      {"TP104",
+       error,
+       "two rules for one module",
+       "Hooks and weights are matched differently (5.0 to 5.15): the rule that cuts the weights of a module is not the "
+       "rule "
+       "that installs its communication. Weights follow the first key that matches anywhere in the name, in the order "
+       "of "
        "the dictionary; hooks follow the exact key.",
        "\"model.layers.*.mlp.gate\" before \"model.layers.*.mlp.gate_proj\" also cuts gate_proj's weight.",
-       "Put the more specific key first, or give both the same strategy.", {"huggingface/transformers#37893"}},
-      {"TP105", error, "fused weight cut as if it were one matrix",
-       "A weight holds several matrices one behind the other (gate and up; query, key and value). A plain cut gives some "
+       "Put the more specific key first, or give both the same strategy.",
+       {"huggingface/transformers#37893"}},
+      {"TP105",
+       error,
+       "fused weight cut as if it were one matrix",
+       "A weight holds several matrices one behind the other (gate and up; query, key and value). A plain cut gives "
+       "some "
        "ranks rows of the first only, so products pair the wrong halves. It runs and gives other numbers.",
        "\"model.layers.*.mlp.gate_up_proj\": \"colwise\"",
-       "packed_colwise for two equal blocks, or colwise_gather_output on it and rowwise_split_input on the layer after it.",
+       "packed_colwise for two equal blocks, or colwise_gather_output on it and rowwise_split_input on the layer after "
+       "it.",
        {"ndif-team/nnsight#719"}},
-      {"TP106", error, "partial sums are used without a reduction",
-       "Each rank holds a summand of the true value, and an operation that is not linear in it (a residual addition, a norm, "
+      {"TP106",
+       error,
+       "partial sums are used without a reduction",
+       "Each rank holds a summand of the true value, and an operation that is not linear in it (a residual addition, a "
+       "norm, "
        "an activation) reads it as if it were the value. It runs and gives other numbers.",
-       "\"model.layers.*.mlp.down_proj.weight\": \"rowwise\": a key on the parameter cuts it but installs no all-reduce.",
+       "\"model.layers.*.mlp.down_proj.weight\": \"rowwise\": a key on the parameter cuts it but installs no "
+       "all-reduce.",
        "Key the rule on the module, or add a strategy that reduces (rowwise, moe_tp_experts, all_reduce).",
        {"FlashML-org/FreeToken#429"}},
-      {"TP107", error, "reduction over values that are complete already",
+      {"TP107",
+       error,
+       "reduction over values that are complete already",
        "A strategy sums over ranks what every rank holds in full, so the result is multiplied by the number of ranks.",
        "\"model.layers.*.mlp.experts\": \"moe_tp_experts\" while the experts' weights are not cut.",
-       "Cut what feeds the reduction, or drop the rule.", {"lightseekorg/tokenspeed#80"}},
-      {"TP108", error, "cut activation enters an operation that needs all of it",
-       "A layer that is not cut (or a norm over the whole width) reads a tensor of which each rank holds a part: a shape "
+       "Cut what feeds the reduction, or drop the rule.",
+       {"lightseekorg/tokenspeed#80"}},
+      {"TP108",
+       error,
+       "cut activation enters an operation that needs all of it",
+       "A layer that is not cut (or a norm over the whole width) reads a tensor of which each rank holds a part: a "
+       "shape "
        "error, or statistics over a part.",
        "gate_proj colwise, down_proj without a rule: down_proj expects 28672 features and gets 7168.",
        "Give the consumer the matching strategy (rowwise), or gather the output (colwise_gather_output).",
        {"vllm-project/vllm-omni#4439"}},
-      {"TP109", error, "query heads and key/value heads do not belong together",
-       "Queries are cut and keys or values are not, or not in the same way. Attention repeats kv heads by the ratio of the "
-       "whole model, so a rank pairs its queries with heads that are not theirs: wrong numbers or a shape error. Leaving "
+      {"TP109",
+       error,
+       "query heads and key/value heads do not belong together",
+       "Queries are cut and keys or values are not, or not in the same way. Attention repeats kv heads by the ratio of "
+       "the "
+       "whole model, so a rank pairs its queries with heads that are not theirs: wrong numbers or a shape error. "
+       "Leaving "
        "k and v whole is right for one kv head only.",
-       "q_proj colwise, k_proj and v_proj without a rule, 8 kv heads", "Cut q, k and v alike, or gather all three.",
+       "q_proj colwise, k_proj and v_proj without a rule, 8 kv heads",
+       "Cut q, k and v alike, or gather all three.",
        {"NVIDIA-NeMo/Automodel#1519"}},
-      {"TP110", error, "does not fit",
-       "Weights, KV cache, activations, communication buffers and the runtime's reserve exceed the memory of the heaviest "
+      {"TP110",
+       error,
+       "does not fit",
+       "Weights, KV cache, activations, communication buffers and the runtime's reserve exceed the memory of the "
+       "heaviest "
        "rank.",
-       "Llama-3.1-70B in bf16 on one 80 GB GPU", "A larger TP size, a smaller batch or context, or a smaller dtype.", {}},
-      {"TP111", error, "layers left out though their neighbours are covered",
-       "In a model with layers of several kinds the plan covers one kind. The others are complete on every rank: no error, "
+       "Llama-3.1-70B in bf16 on one 80 GB GPU",
+       "A larger TP size, a smaller batch or context, or a smaller dtype.",
+       {}},
+      {"TP111",
+       error,
+       "layers left out though their neighbours are covered",
+       "In a model with layers of several kinds the plan covers one kind. The others are complete on every rank: no "
+       "error, "
        "no saving, and where their neighbours' outputs are cut, a fault.",
        "attention layers have rules, linear-attention layers have none",
-       "Add rules for the modules named, or accept the copies.", {"huggingface/transformers#48306"}},
-      {"TP112", warning, "bias added once per rank",
-       "The bias of a layer whose output is a partial sum is added on every rank before the sum, so it counts TP times. "
+       "Add rules for the modules named, or accept the copies.",
+       {"huggingface/transformers#48306"}},
+      {"TP112",
+       warning,
+       "bias added once per rank",
+       "The bias of a layer whose output is a partial sum is added on every rank before the sum, so it counts TP "
+       "times. "
        "rowwise takes care of that; local_rowwise under gather and strategies of your own do not.",
-       "\"...o_proj\": \"local_rowwise\" with a bias", "Strategy local on the bias (4.54 to 5.0), rowwise, or "
-       "bias_after_reduction in the strategy's description.", {}},
-      {"TP113", error, "strategy does not suit the module",
-       "The strategy exists but cannot cut this kind of module in this release: colwise on an embedding, rowwise on a norm, "
+       "\"...o_proj\": \"local_rowwise\" with a bias",
+       "Strategy local on the bias (4.54 to 5.0), rowwise, or "
+       "bias_after_reduction in the strategy's description.",
+       {}},
+      {"TP113",
+       error,
+       "strategy does not suit the module",
+       "The strategy exists but cannot cut this kind of module in this release: colwise on an embedding, rowwise on a "
+       "norm, "
        "any cut of GPT-2's transposed Conv1D, packed_colwise on a matrix up to 5.15, sequence_parallel in 5.1 to 5.15.",
-       "\"model.embed_tokens\": \"colwise\"", "embedding_rowwise for tables; replicate or no rule for norms.", {}},
-      {"TP114", error, "release cannot apply this plan at all",
-       "The plan is refused before anything is loaded: an empty plan (5.23), a dictionary where only \"auto\" is accepted "
+       "\"model.embed_tokens\": \"colwise\"",
+       "embedding_rowwise for tables; replicate or no rule for norms.",
+       {}},
+      {"TP114",
+       error,
+       "release cannot apply this plan at all",
+       "The plan is refused before anything is loaded: an empty plan (5.23), a dictionary where only \"auto\" is "
+       "accepted "
        "(up to 4.57), a mesh that is not allowed, an expert plan of the wrong kind.",
-       "tp_plan={...} with Transformers 4.57", "Another dialect, or what the message names.", {}},
-      {"TP115", error, "parameter is cut but its module is not wrapped",
-       "From 5.16 on a cut parameter is a DTensor. A key on a parameter cuts it without replacing the module's forward, "
+       "tp_plan={...} with Transformers 4.57",
+       "Another dialect, or what the message names.",
+       {}},
+      {"TP115",
+       error,
+       "parameter is cut but its module is not wrapped",
+       "From 5.16 on a cut parameter is a DTensor. A key on a parameter cuts it without replacing the module's "
+       "forward, "
        "which then mixes Tensor and DTensor: RuntimeError.",
-       "\"model.layers.*.mlp.down_proj.weight\": \"rowwise\"", "Key the rule on the module.", {}},
-      {"TP116", error, "logits have the wrong width",
-       "The head's output is gathered although its weight is the whole tied table (or the other way round), so the logits "
+       "\"model.layers.*.mlp.down_proj.weight\": \"rowwise\"",
+       "Key the rule on the module.",
+       {}},
+      {"TP116",
+       error,
+       "logits have the wrong width",
+       "The head's output is gathered although its weight is the whole tied table (or the other way round), so the "
+       "logits "
        "are TP times too wide, without an error.",
-       "tied gpt_neox under \"auto\": its table is called embed_in and gets no rule", "Cut the table by embedding_rowwise, "
-       "or leave the head out of the plan.", {"huggingface/transformers#47503"}},
-      {"TP117", error, "ranks wait for each other",
-       "Ranks issue different collectives, so a run hangs instead of failing.", "an empty shard skips its layer on one rank",
-       "A TP size that leaves no rank empty.", {}},
-      {"TP201", warning, "rule matches nothing",
-       "The key names no module and no parameter of this model, so the rule shards nothing. Common causes: the prefix of the "
+       "tied gpt_neox under \"auto\": its table is called embed_in and gets no rule",
+       "Cut the table by embedding_rowwise, "
+       "or leave the head out of the plan.",
+       {"huggingface/transformers#47503"}},
+      {"TP117",
+       error,
+       "ranks wait for each other",
+       "Ranks issue different collectives, so a run hangs instead of failing.",
+       "an empty shard skips its layer on one rank",
+       "A TP size that leaves no rank empty.",
+       {}},
+      {"TP201",
+       warning,
+       "rule matches nothing",
+       "The key names no module and no parameter of this model, so the rule shards nothing. Common causes: the prefix "
+       "of the "
        "base model is missing (rules of a config class are relative to it, rules given to the whole model are not), a "
        "concrete layer index, a misspelt name. From 5.19 on such a key in a user's dictionary is refused.",
        "\"layers.*.mlp.gate_proj\" instead of \"model.layers.*.mlp.gate_proj\"",
        "Use the key that the message proposes, or --base-plan for a config class's plan.",
        {"huggingface/transformers#37893"}},
-      {"TP202", warning, "large module left whole",
+      {"TP202",
+       warning,
+       "large module left whole",
        "A module that holds a good part of the weights has no rule: a full copy and its full work on every rank.",
-       "embed_tokens up to 5.20", "Add a rule where the release has one that suits.", {"huggingface/transformers#37893"}},
-      {"TP203", warning, "strategy has another name in this release",
+       "embed_tokens up to 5.20",
+       "Add a rule where the release has one that suits.",
+       {"huggingface/transformers#37893"}},
+      {"TP203",
+       warning,
+       "strategy has another name in this release",
        "The name belongs to another release; the meaning is the same, and this release accepts it.",
-       "\"colwise_rep\" is called \"colwise_gather_output\" since 5.1.0", "tpsim plan convert --to VERSION",
+       "\"colwise_rep\" is called \"colwise_gather_output\" since 5.1.0",
+       "tpsim plan convert --to VERSION",
        {"vllm-project/vllm#40467", "huggingface/transformers#42809"}},
-      {"TP204", warning, "rule ignored by this release",
-       "The plan states the rule, but this release does not apply it: the head's rule of the model class is overwritten in "
+      {"TP204",
+       warning,
+       "rule ignored by this release",
+       "The plan states the rule, but this release does not apply it: the head's rule of the model class is "
+       "overwritten in "
        "4.51 to 4.53, 4.56 to 5.13, and a key with a digit inside a name cannot match up to 4.57.",
        "lm_head: colwise_gather_output with Transformers 5.10: a full copy on every rank",
-       "A newer release, or a dictionary that states the rule for the whole model.", {"huggingface/transformers#47253"}},
-      {"TP205", warning, "gather followed by a split",
+       "A newer release, or a dictionary that states the rule for the whole model.",
+       {"huggingface/transformers#47253"}},
+      {"TP205",
+       warning,
+       "gather followed by a split",
        "A tensor is gathered only to be cut again at once: traffic without use.",
-       "colwise_gather_output before rowwise_split_input", "colwise and rowwise, where nothing in between needs the whole.",
+       "colwise_gather_output before rowwise_split_input",
+       "colwise and rowwise, where nothing in between needs the whole.",
        {}},
-      {"TP206", warning, "sequence_parallel without a partner",
-       "sequence_parallel does not save what its name promises: up to 5.0 it cuts a norm's input and gathers its output "
+      {"TP206",
+       warning,
+       "sequence_parallel without a partner",
+       "sequence_parallel does not save what its name promises: up to 5.0 it cuts a norm's input and gathers its "
+       "output "
        "(more traffic, no memory saved), in 5.1 to 5.15 it fails, from 5.16 on it does nothing.",
-       "\"model.layers.*.input_layernorm\": \"sequence_parallel\"", "Drop the rule.", {"huggingface/transformers#42448"}},
-      {"TP207", warning, "tied embedding and head differ",
+       "\"model.layers.*.input_layernorm\": \"sequence_parallel\"",
+       "Drop the rule.",
+       {"huggingface/transformers#42448"}},
+      {"TP207",
+       warning,
+       "tied embedding and head differ",
        "Embedding and head share one weight, but their rules cut it differently.",
        "embed_tokens: replicate, lm_head: colwise_gather_output, tie_word_embeddings true",
-       "Cut both along the vocabulary.", {"huggingface/transformers#47253"}},
-      {"TP208", warning, "uneven shards",
-       "The ranks do not divide the dimension. This release accepts it; the first ranks hold more, so they decide memory and "
+       "Cut both along the vocabulary.",
+       {"huggingface/transformers#47253"}},
+      {"TP208",
+       warning,
+       "uneven shards",
+       "The ranks do not divide the dimension. This release accepts it; the first ranks hold more, so they decide "
+       "memory and "
        "time.",
-       "49 rows over 2 ranks: 25 and 24", "A TP size that divides the dimension.", {"NVIDIA-NeMo/Megatron-Bridge#5077"}},
-      {"TP209", warning, "gradients are not reduced",
+       "49 rows over 2 ranks: 25 and 24",
+       "A TP size that divides the dimension.",
+       {"NVIDIA-NeMo/Megatron-Bridge#5077"}},
+      {"TP209",
+       warning,
+       "gradients are not reduced",
        "The forward is right, but in training a parameter or an input keeps a partial gradient: up to 5.0 local_* and "
        "gather have no backward collective, and per-head norms between cut layers need replicated_with_grad_allreduce.",
-       "q_norm of qwen3 with Transformers 4.57", "Inference only, or the strategy named (5.3 and later).",
+       "q_norm of qwen3 with Transformers 4.57",
+       "Inference only, or the strategy named (5.3 and later).",
        {"huggingface/transformers#43722"}},
-      {"TP210", warning, "extension of tpsim",
-       "The strategy is tpsim's own; no release of Transformers has it.", "\"kv_replicate\"",
-       "Use it to plan for another runtime, or replace it.", {}},
-      {"TP301", note, "another TP size is a better choice",
-       "A smaller size fits and uses the devices better, or the larger one is less than 10 % faster.", "", "", {}},
-      {"TP302", note, "times are not calibrated for this hardware",
-       "Times come from data-sheet figures; the band is wide. See tpsim help accuracy.", "", "",
+      {"TP210",
+       warning,
+       "extension of tpsim",
+       "The strategy is tpsim's own; no release of Transformers has it.",
+       "\"kv_replicate\"",
+       "Use it to plan for another runtime, or replace it.",
+       {}},
+      {"TP301",
+       note,
+       "another TP size is a better choice",
+       "A smaller size fits and uses the devices better, or the larger one is less than 10 % faster.",
+       "",
+       "",
+       {}},
+      {"TP302",
+       note,
+       "times are not calibrated for this hardware",
+       "Times come from data-sheet figures; the band is wide. See tpsim help accuracy.",
+       "",
+       "",
        {"NVIDIA/Megatron-LM#482"}},
   };
 }

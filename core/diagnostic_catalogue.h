@@ -9,7 +9,7 @@
 namespace tpsim {
 
 struct DiagnosticInfo {
-  std::string_view code;   // "TP102"
+  std::string_view code;                // "TP102"
   Severity severity = Severity::error;  // the usual one; a dialect can make it harsher or milder
   std::string_view title;
   std::string_view cause;
