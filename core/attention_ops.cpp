@@ -279,8 +279,8 @@ bool expert_shapes_fit(Machine& m, const TensorState& x, const ExpertTensors& t,
            "contraction dimension of mat_a and mat_b must match");
     return false;
   }
-  const std::int64_t inner = us[d.up_out] / 2;
-  if (us[d.up_out] % 2 != 0) {
+  const std::int64_t parts = t.gated ? 2 : 1, inner = us[d.up_out] / parts;
+  if (us[d.up_out] % parts != 0) {
     m.fail("TP103", text(us[d.up_out]) + " fused gate and up features on rank " + text(r) + " have no two halves");
     return false;
   }
@@ -334,7 +334,8 @@ Layout expert_layout(Machine& m, const TensorState& x, const TensorState& indice
     return down_bias_layout(m, layout, t.down_bias, false);
   if (!cut_at(up, d.up_out) || !cut_at(down, d.down_in))
     return m.wrong("TP108", "gate_up_proj and down_proj of the experts are not split along the same features");
-  const auto inner = gated(m.partitions[up.partition], t.interleaved, m.ranks());
+  const Partition& features = m.partitions[up.partition];
+  const auto inner = t.gated ? gated(features, t.interleaved, m.ranks()) : std::optional(features);
   if (!inner || !(*inner == m.partitions[down.partition]))
     return m.wrong("TP105", "gate_up_proj is fused [gate | up]; the ranks' shards do not hold matching gate and up features");
   if (t.gate_up_bias != nullptr && !(cut_at(t.gate_up_bias->layout, t.gate_up_bias->ideal.rank() - 1) &&

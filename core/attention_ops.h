@@ -28,12 +28,13 @@ std::pair<TensorState, TensorState> topk_route(Machine& m, const TensorState& sc
 TensorState scatter_topk(Machine& m, const TensorState& weights, const TensorState& indices, const TensorState& like);
 
 struct ExpertTensors {
-  const TensorState* gate_up = nullptr;  // [E, 2I, H]; transposed [E, H, 2I]
+  const TensorState* gate_up = nullptr;  // [E, 2I, H]; transposed [E, H, 2I]; not gated: I instead of 2I
   const TensorState* down = nullptr;     // [E, H, I]; transposed [E, I, H]
   const TensorState* gate_up_bias = nullptr;
   const TensorState* down_bias = nullptr;
   bool transposed = false;
   bool interleaved = false;              // gate and up are even and odd columns
+  bool gated = true;
 };
 // x [T, H], indices and weights [T, k] (or weights [T, E]) -> [T, H], weighted and summed over the experts.
 TensorState experts(Machine& m, const TensorState& x, const TensorState& indices, const TensorState& weights,

@@ -8,6 +8,7 @@
 
 #include "core/attention_ops.h"
 #include "core/grouped_ops.h"
+#include "core/recurrent_ops.h"
 #include "core/strategy_hooks.h"
 #include "core/tensor_ops.h"
 
@@ -235,6 +236,8 @@ private:
       case ModuleKind::dropout:
       case ModuleKind::identity: return *x;
       case ModuleKind::rotary: return run_rotary(call);
+      case ModuleKind::depthwise_conv:
+        return causal_conv(m_, *x, *call.parameter("weight"), call.parameter("bias"), type.extent);
       case ModuleKind::block: break;
     }
     return {};
@@ -671,6 +674,8 @@ private:
       case Op::chunk: return tuple_of(chunk(m_, x(), dim(0), dim(1)));
       case Op::split_size:
         return tuple_of(split_by_size(m_, x(), dim(0), number(code, 1), static_cast<int>(code.outputs.size())));
+      case Op::causal_conv: return causal_conv(m_, x(), in(code, slots, 1), optional_in(code, slots, 2));
+      case Op::scan: return run_scan(code, slots);
       case Op::bmm: return bmm(m_, x(), in(code, slots, 1));
       case Op::repeat_rows: return repeat_rows(m_, x(), in(code, slots, 1));
       case Op::split_rows: return split_rows(m_, x(), in(code, slots, 1));
@@ -740,6 +745,12 @@ private:
     return state;
   }
 
+  ForwardValue run_scan(const Instruction& code, const std::vector<ForwardValue>& slots) {
+    std::vector<const TensorState*> inputs;
+    for (std::size_t i = 0; i < code.inputs.size(); ++i) inputs.push_back(&in(code, slots, i));
+    return m_.failed() ? ForwardValue{} : ForwardValue(scan(m_, *find_scan(code.text), inputs));
+  }
+
   ForwardValue run_experts(const Instruction& code, const std::vector<ForwardValue>& slots) {
     ExpertTensors tensors;
     tensors.gate_up = &in(code, slots, 3);
@@ -748,6 +759,7 @@ private:
     tensors.down_bias = optional_in(code, slots, 6);
     tensors.transposed = number(code, 0) != 0;
     tensors.interleaved = number(code, 1) != 0;
+    tensors.gated = number(code, 2) == 0;
     const TensorState &x = in(code, slots, 0), &indices = in(code, slots, 1), &weights = in(code, slots, 2);
     if (m_.failed()) return {};
     return experts(m_, x, indices, weights, tensors);

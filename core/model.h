@@ -23,6 +23,7 @@ enum class ModuleKind {
   dropout,
   identity,
   rotary,  // returns (cos, sin)
+  depthwise_conv,  // over the sequence: weight [channels, 1, kernel]
 };
 
 // Operations of a program; docs/architecture.md says what each does. Attribute use is given as ints/number/text.
@@ -73,10 +74,13 @@ enum class Op {
                  // "" or "lightning" (linear attention with fixed decay, its cache one [n, d, d] state)
   topk_route,    // inputs: scores[, choice]; ints: k, groups (0 = none), keep_groups, group_best -> weights, indices
   scatter_topk,  // inputs: weights, indices, like -> [T, E], zero except at the indices
-  experts,      // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed, interleaved;
+  experts,      // inputs: x, indices, weights, gate_up, down[, gate_up_bias, down_bias]; ints: transposed, interleaved,
+                // ungated (the first product is [E, I, H], no gate);
                 // text: activation function, or child: the activation module
   each_expert,  // child is a list; inputs: x, indices, weights
   per_slice,    // child is a list; inputs: x; ints: dim. Element i on slice i of extent 1; stops at the shorter one
+  causal_conv,  // inputs: x [B, C, S], weight [C, 1, K][, bias [C]]: depthwise, each channel over its last K positions
+  scan,         // text: kind of recurrence over the sequence (core/recurrent_ops.h); inputs by kind
   bmm,          // inputs: a, b; [E, N, H] x [E, H, M]
   repeat_rows,  // inputs: x, like: x.repeat(n, 1) with n = like's last extent
   split_rows,   // inputs: x, like: [E*T, H] -> [E, T, H] with E = like's first extent

@@ -21,6 +21,7 @@ constexpr std::array kLayerNorm{P{"d"},          P{"weight", false}, P{"bias", f
 constexpr std::array kActivation{P{"name"}, P{"class", false}};
 constexpr std::array kPlain{P{"class", false}};
 constexpr std::array kRotary{P{"dim"}, P{"class", false}};
+constexpr std::array kDepthwiseConv{P{"channels"}, P{"kernel"}, P{"bias", false}, P{"class", false}};
 
 constexpr std::array kLeaves{
     LeafSpec{"linear", ModuleKind::linear, kLinear},
@@ -32,6 +33,7 @@ constexpr std::array kLeaves{
     LeafSpec{"dropout", ModuleKind::dropout, kPlain},
     LeafSpec{"identity", ModuleKind::identity, kPlain},
     LeafSpec{"rotary", ModuleKind::rotary, kRotary},
+    LeafSpec{"depthwise_conv", ModuleKind::depthwise_conv, kDepthwiseConv},
 };
 
 // Builds one leaf; the first value that does not fit stops it.
@@ -53,6 +55,7 @@ public:
         type_.extent = extent("dim");
         type_.class_name = std::string(prefix) + "RotaryEmbedding";
         break;
+      case ModuleKind::depthwise_conv: depthwise_conv(); break;
       case ModuleKind::dropout: type_.class_name = "Dropout"; break;
       case ModuleKind::identity: type_.class_name = "Identity"; break;
       case ModuleKind::block: break;
@@ -117,6 +120,13 @@ private:
     if (transposed) return;
     type_.in_features = in;
     type_.out_features = out;
+  }
+
+  void depthwise_conv() {
+    type_.extent = extent("channels");
+    type_.class_name = "Conv1d";
+    type_.parameters.push_back({"weight", Shape{type_.extent, 1, extent("kernel")}});
+    if (flag("bias", true)) type_.parameters.push_back({"bias", Shape{type_.extent}});
   }
 
   void embedding() {

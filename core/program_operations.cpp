@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/expression_functions.h"
+#include "core/recurrent_ops.h"
 
 namespace tpsim {
 
@@ -61,11 +62,13 @@ constexpr std::array kExperts{P{"x"},
                               P{"down_bias", Take::tensor, false},
                               P{"act", Take::function, false},
                               P{"transposed", Take::flag, false},
-                              P{"interleaved", Take::flag, false}};
+                              P{"interleaved", Take::flag, false},
+                              P{"ungated", Take::flag, false}};
 constexpr std::array kEachExpert{P{"list", Take::module_list}, P{"x"}, P{"indices"}, P{"weights"}};
 
 constexpr std::array kPerSlice{P{"list", Take::module_list}, P{"x"}, P{"dim", Take::integer}};
 constexpr std::array kPair{P{"a"}, P{"b"}};
+constexpr std::array kScan{P{"kind", Take::text}, P{"tensors", Take::tensors}};
 
 constexpr std::array kOperations{
     OperationSpec{"view_heads", Op::view_heads, 1, kViewHeads},
@@ -100,6 +103,8 @@ constexpr std::array kOperations{
     OperationSpec{"experts", Op::experts, 1, kExperts},
     OperationSpec{"each_expert", Op::each_expert, 1, kEachExpert},
     OperationSpec{"per_slice", Op::per_slice, 1, kPerSlice},
+    OperationSpec{"causal_conv", Op::causal_conv, 1, kLinear},
+    OperationSpec{"scan", Op::scan, 1, kScan},
     OperationSpec{"bmm", Op::bmm, 1, kPair},
     OperationSpec{"repeat_rows", Op::repeat_rows, 1, kXLike},
     OperationSpec{"split_rows", Op::split_rows, 1, kXLike},
@@ -233,6 +238,17 @@ void set_attention(Constants& constants, Instruction& instruction) {
   instruction.softcap = constants.number("softcap");
 }
 
+void set_scan(Constants& constants, Instruction& instruction) {
+  instruction.text = constants.text("kind");
+  const ScanKind* kind = find_scan(instruction.text);
+  std::string known;
+  for (const ScanKind& k : scan_kinds()) known += (known.empty() ? "" : ", ") + std::string(k.name);
+  constants.require(kind != nullptr, "no kind \"" + instruction.text + "\"; known: " + known);
+  constants.require(kind == nullptr || kind->lanes.size() == instruction.inputs.size(),
+                    "\"" + instruction.text + "\" has " + std::to_string(kind == nullptr ? 0 : kind->lanes.size()) +
+                        " inputs, not " + std::to_string(instruction.inputs.size()));
+}
+
 void set_topk(Constants& constants, Instruction& instruction) {
   instruction.ints = {constants.integer("k", 0), constants.integer("groups", 0), constants.integer("keep_groups", 0),
                       constants.integer("group_best", 2)};
@@ -280,10 +296,12 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
     instruction.ints = {constants.flag("interleaved"), constants.flag("half")};
   } else if (spec.op == Op::attention) {
     set_attention(constants, instruction);
+  } else if (spec.op == Op::scan) {
+    set_scan(constants, instruction);
   } else if (spec.op == Op::topk_route) {
     set_topk(constants, instruction);
   } else if (spec.op == Op::experts) {
-    instruction.ints = {constants.flag("transposed"), constants.flag("interleaved")};
+    instruction.ints = {constants.flag("transposed"), constants.flag("interleaved"), constants.flag("ungated")};
     instruction.text = constants.text("act");
   }
   return constants.message();
