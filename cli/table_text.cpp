@@ -190,12 +190,14 @@ void append_block(std::string& out, const Table& table, const Row& row, std::siz
     for (const auto& part : wrapped(row.note, width - 2)) out += "  " + part + "\n";
     return;
   }
-  const std::size_t room = std::max<std::size_t>(width, label_width + 16) - label_width - 4;
+  const bool beside = label_width + 4 + 12 <= width;  // else the text goes below its label
+  const std::size_t indent = beside ? label_width + 4 : 4;
   for (std::size_t i = 1; i < lines.size(); ++i) {
-    std::string label = lines[i].label;
-    for (const auto& part : wrapped(lines[i].text, room)) {
-      out += "  " + padded(label, label_width) + "  " + styled(part, lines[i].style, terminal) + "\n";
-      label.clear();
+    out += "  " + padded(lines[i].label, beside ? label_width + 2 : 0);
+    std::string before = beside ? std::string() : "\n" + std::string(indent, ' ');
+    for (const auto& part : wrapped(lines[i].text, width - indent)) {
+      out += before + styled(part, lines[i].style, terminal) + "\n";
+      before.assign(indent, ' ');
     }
   }
 }

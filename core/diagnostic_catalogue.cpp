@@ -80,7 +80,9 @@ std::vector<DiagnosticInfo> build_catalogue() {
       {"TP107",
        error,
        "reduction over values that are complete already",
-       "A strategy sums over ranks what every rank holds in full, so the result is multiplied by the number of ranks.",
+       "A strategy sums over ranks what every rank holds in full, so the result is multiplied by the number of ranks; "
+       "or it "
+       "gathers what is complete, so the result is that much wider (logits of a tied head whose table is not cut).",
        "\"model.layers.*.mlp.experts\": \"moe_tp_experts\" while the experts' weights are not cut.",
        "Cut what feeds the reduction, or drop the rule.",
        {"lightseekorg/tokenspeed#80"}},
@@ -134,47 +136,67 @@ std::vector<DiagnosticInfo> build_catalogue() {
        {}},
       {"TP113",
        error,
-       "strategy does not suit the module",
-       "The strategy exists but cannot cut this kind of module in this release: colwise on an embedding, rowwise on a "
-       "norm, "
-       "any cut of GPT-2's transposed Conv1D, packed_colwise on a matrix up to 5.15, sequence_parallel in 5.1 to 5.15.",
-       "\"model.embed_tokens\": \"colwise\"",
-       "embedding_rowwise for tables; replicate or no rule for norms.",
+       "experts and their routing do not belong together",
+       "Experts are split over the ranks but nothing tells a rank which tokens are its own, or routes are masked "
+       "although "
+       "every rank has all experts. Tokens are then counted several times or not at all.",
+       "\"...mlp.experts.gate_up_proj\": \"grouped_gemm\" without ep_router or ep_dispatch_experts",
+       "Use the rules of an expert plan together: grouped_gemm with ep_dispatch_experts (5.19 on), or with ep_router "
+       "and "
+       "moe_tp_experts.",
        {}},
       {"TP114",
        error,
-       "release cannot apply this plan at all",
-       "The plan is refused before anything is loaded: an empty plan (5.23), a dictionary where only \"auto\" is "
+       "this release refuses the plan or the sizes",
+       "The plan is refused before any weight is loaded: no rule at all (5.23), a dictionary where only \"auto\" is "
        "accepted "
-       "(up to 4.57), a mesh that is not allowed, an expert plan of the wrong kind.",
+       "(up to 4.57), sizes that its mesh cannot have, an expert plan of the wrong kind, a key that is no regular "
+       "expression.",
        "tp_plan={...} with Transformers 4.57",
        "Another dialect, or what the message names.",
        {}},
-      {"TP115",
+      {"TP120",
        error,
-       "parameter is cut but its module is not wrapped",
-       "From 5.16 on a cut parameter is a DTensor. A key on a parameter cuts it without replacing the module's "
-       "forward, "
-       "which then mixes Tensor and DTensor: RuntimeError.",
+       "cut parameter in a module that is not wrapped",
+       "Up to 5.0 and from 5.16 on a cut parameter is a DTensor. If the rule's key names the parameter, or the "
+       "strategy is "
+       "for parameters only, the module's forward is not replaced and mixes Tensor and DTensor: RuntimeError.",
        "\"model.layers.*.mlp.down_proj.weight\": \"rowwise\"",
        "Key the rule on the module.",
        {}},
-      {"TP116",
+      {"TP121",
        error,
-       "logits have the wrong width",
-       "The head's output is gathered although its weight is the whole tied table (or the other way round), so the "
-       "logits "
-       "are TP times too wide, without an error.",
-       "tied gpt_neox under \"auto\": its table is called embed_in and gets no rule",
-       "Cut the table by embedding_rowwise, "
-       "or leave the head out of the plan.",
-       {"huggingface/transformers#47503"}},
-      {"TP117",
+       "module's inputs or outputs do not suit the strategy",
+       "The strategy's hook expects certain inputs or outputs (a tensor first, three arguments for experts, a sequence "
+       "dimension), and the module is called otherwise: TypeError or IndexError in the first forward.",
+       "\"model.layers.*.self_attn\": \"colwise\": the block is called with keywords only",
+       "Key the rule on the linear layers inside, or choose a strategy for blocks.",
+       {"huggingface/transformers#45976"}},
+      {"TP122",
        error,
-       "ranks wait for each other",
-       "Ranks issue different collectives, so a run hangs instead of failing.",
-       "an empty shard skips its layer on one rank",
-       "A TP size that leaves no rank empty.",
+       "strategy needs what the module or configuration lacks",
+       "The strategy reads an attribute that is not there: out_features or in_features of something that is no linear "
+       "layer, "
+       "num_experts of a router, qk_rope_head_dim of a model without latent attention.",
+       "\"model.embed_tokens\": \"colwise\" (5.21 on: Embedding has no out_features)",
+       "embedding_rowwise for tables; no rule for norms and activations.",
+       {}},
+      {"TP123",
+       error,
+       "token ids outside the rank's rows",
+       "A table is cut along the vocabulary without the mask and the sum that make up for it (or the other way round), "
+       "so "
+       "a rank looks up ids that it does not hold: IndexError or wrong rows.",
+       "\"model.embed_tokens\": \"colwise\" with Transformers 5.1 to 5.15",
+       "embedding_rowwise",
+       {}},
+      {"TP125",
+       error,
+       "norm over a part of the features",
+       "A norm takes its statistics over the last dimension, of which each rank holds a part. It runs and gives other "
+       "numbers. A norm per head is fine, one over the whole projection is not.",
+       "q_norm of olmo2 behind a colwise q_proj",
+       "Gather the projection (colwise_gather_output) before the norm.",
        {}},
       {"TP201",
        warning,
@@ -243,19 +265,13 @@ std::vector<DiagnosticInfo> build_catalogue() {
        {"NVIDIA-NeMo/Megatron-Bridge#5077"}},
       {"TP209",
        warning,
-       "gradients are not reduced",
-       "The forward is right, but in training a parameter or an input keeps a partial gradient: up to 5.0 local_* and "
-       "gather have no backward collective, and per-head norms between cut layers need replicated_with_grad_allreduce.",
-       "q_norm of qwen3 with Transformers 4.57",
-       "Inference only, or the strategy named (5.3 and later).",
-       {"huggingface/transformers#43722"}},
-      {"TP210",
-       warning,
-       "extension of tpsim",
-       "The strategy is tpsim's own; no release of Transformers has it.",
-       "\"kv_replicate\"",
-       "Use it to plan for another runtime, or replace it.",
-       {}},
+       "rule cuts weights but installs no hook",
+       "From 5.0 to 5.15 weights are matched by searching the key anywhere in their name, modules by looking their "
+       "name up. "
+       "Such a key cuts parameters, and no collective follows: shape errors or wrong numbers.",
+       "\"model.layers.0.mlp.gate_proj\" (a concrete index), \"layers.*.mlp.gate_proj\" (no prefix)",
+       "Use the module's full name with * for indices.",
+       {"huggingface/transformers#37893"}},
       {"TP301",
        note,
        "another TP size is a better choice",
