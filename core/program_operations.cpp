@@ -4,7 +4,7 @@
 #include <array>
 
 #include "core/expression_functions.h"
-#include "core/recurrent_ops.h"
+#include "core/scan_kinds.h"
 
 namespace tpsim {
 

@@ -1,7 +1,5 @@
 #include "core/recurrent_ops.h"
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 
@@ -110,20 +108,6 @@ TensorState causal_conv(Machine& m, const TensorState& x, const TensorState& wei
 
 namespace {
 
-constexpr std::array kSsmLanes{2, 2, 0, 2, 2};
-constexpr std::array kDeltaLanes{2, 2, 2, 2, 2};
-constexpr std::array kDecayLanes{2, 2};
-constexpr std::array kWkvLanes{2, 2, 0, 0};
-
-// Operations per number of the state and position. ssm: decay, product and sum of the update, product and sum of the read-out.
-// gated_delta: decay, prediction (2), update (2), read-out (2). decay: product and sum. wkv: numerator and denominator.
-constexpr std::array kScans{
-    ScanKind{"ssm", kSsmLanes, 2, 3, 3, 5},
-    ScanKind{"gated_delta", kDeltaLanes, 2, 1, 2, 7},
-    ScanKind{"decay", kDecayLanes, 0, 0, -1, 2},
-    ScanKind{"wkv", kWkvLanes, 0, 0, -1, 12},
-};
-
 bool is_grouped(const ScanKind& kind, std::size_t input) {
   const int i = static_cast<int>(input);
   return i >= kind.first_grouped && i < kind.first_grouped + kind.grouped;
@@ -183,13 +167,6 @@ Shape state_shape(const ScanKind& kind, const std::vector<const TensorState*>& i
 }
 
 }  // namespace
-
-std::span<const ScanKind> scan_kinds() { return kScans; }
-
-const ScanKind* find_scan(std::string_view name) {
-  const auto found = std::find_if(kScans.begin(), kScans.end(), [&](const ScanKind& k) { return k.name == name; });
-  return found == kScans.end() ? nullptr : &*found;
-}
 
 TensorState scan(Machine& m, const ScanKind& kind, const std::vector<const TensorState*>& inputs) {
   TensorState result = *inputs.front();

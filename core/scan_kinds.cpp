@@ -1,0 +1,32 @@
+#include "core/scan_kinds.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tpsim {
+namespace {
+
+constexpr std::array kSsmLanes{2, 2, 0, 2, 2};
+constexpr std::array kDeltaLanes{2, 2, 2, 2, 2};
+constexpr std::array kDecayLanes{2, 2};
+constexpr std::array kWkvLanes{2, 2, 0, 0};
+
+// Operations per number of the state and position. ssm: decay, product and sum of the update, product and sum of the read-out.
+// gated_delta: decay, prediction (2), update (2), read-out (2). decay: product and sum. wkv: numerator and denominator.
+constexpr std::array kScans{
+    ScanKind{"ssm", kSsmLanes, 2, 3, 3, 5},
+    ScanKind{"gated_delta", kDeltaLanes, 2, 1, 2, 7},
+    ScanKind{"decay", kDecayLanes, 0, 0, -1, 2},
+    ScanKind{"wkv", kWkvLanes, 0, 0, -1, 12},
+};
+
+}  // namespace
+
+std::span<const ScanKind> scan_kinds() { return kScans; }
+
+const ScanKind* find_scan(std::string_view name) {
+  const auto found = std::find_if(kScans.begin(), kScans.end(), [&](const ScanKind& k) { return k.name == name; });
+  return found == kScans.end() ? nullptr : &*found;
+}
+
+}  // namespace tpsim
