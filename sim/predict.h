@@ -1,5 +1,5 @@
-// Time from an Analysis: roofline kernels and alpha-beta collectives on a Hardware. The Analysis says what happens; this file
-// only says how long it takes.
+// Time from an Analysis: roofline kernels and alpha-beta collectives on a Hardware. The Analysis says what happens;
+// this file only says how long it takes.
 #pragma once
 
 #include <string>
@@ -10,6 +10,7 @@
 
 namespace tpsim {
 
+// What limits an operation. Latency: its fixed time is longer than either.
 enum class Bound { compute, memory, network, latency };
 const char* to_string(Bound bound);
 
@@ -24,16 +25,16 @@ struct CollectiveTime {
   int trace = 0, index = 0;  // Analysis::traces[trace].forward[index]
   std::int64_t count = 1;
   Seconds time{};
-  std::string algorithm;     // "ring"
+  std::string algorithm;        // "ring"
   double algbw = 0, busbw = 0;  // bytes per second, as nccl-tests defines them
 };
 
-// One forward pass of the Analysis's workload.
+// One forward pass of the Analysis's workload, kernels and collectives one after the other.
 struct Prediction {
   Seconds total{}, compute{}, communication{};
-  Seconds low{}, high{};     // band of `total`
+  Seconds low{}, high{};  // band of `total`
   NumberSource source = NumberSource::spec;
-  double band = 0.25;        // relative half width: what the source promises
+  double band = 0.25;  // relative half width: what the source promises
   std::vector<OperationTime> operations;
   std::vector<CollectiveTime> collectives;
 };
@@ -44,9 +45,12 @@ Prediction predict(const Analysis& analysis, const Hardware& hardware);
 struct MemoryFit {
   std::int64_t weights = 0, kv_cache = 0, activations = 0, communication = 0, runtime = 0, total = 0, capacity = 0;
   bool fits = false;
-  std::int64_t max_kv_tokens = 0;  // cached positions that the rest of the memory can hold, over all sequences
+  // Cached positions that the rest of the memory can hold, over all sequences. Layers whose cache is full (windows) or
+  // does not grow (states) keep what they hold for the workload's batch. 0 where no layer's cache grows.
+  std::int64_t max_kv_tokens = 0;
 };
-// `prefill` gives weights, activations and buffers; `kv_bytes` is the cache of the heaviest rank at the workload's context.
+// `prefill` gives weights, activations and buffers; `kv_bytes` is the cache of the heaviest rank at the workload's
+// context.
 MemoryFit memory_fit(const Analysis& prefill, std::int64_t kv_bytes, const Hardware& hardware);
 
 }  // namespace tpsim
