@@ -1,0 +1,75 @@
+// Every JSON document conforms to its schema in docs/schema.
+#include "core/json.h"
+#include "tests/catch.hpp"
+#include "tests/smoke/json_schema.h"
+#include "tests/smoke/program.h"
+
+using namespace tpsim;
+using namespace tpsim::test;
+
+namespace {
+
+void check_document(const std::string& arguments, const std::string& schema, int exit = 0) {
+  INFO("tpsim " << arguments);
+  const ProgramRun run = run_tpsim(arguments + " --json");
+  CHECK(run.exit == exit);
+  const auto document = parse_json(run.out, "standard output");
+  REQUIRE(document.has_value());
+  const auto faults = validate(*document, load_schema(schema));
+  for (std::size_t i = 0; i < faults.size() && i < 5; ++i) FAIL_CHECK(schema + " " + faults[i]);
+  CHECK(faults.empty());
+}
+
+constexpr const char* kBadPlan = "-p tests/smoke/bad_plan.json";
+
+}  // namespace
+
+TEST_CASE("documents: report in every detail, for dense and expert models, right and wrong plans", "[schema]") {
+  check_document("report -m llama-3.1-8b --tp 1,2,16 --detail all", "report");
+  check_document("report -m Qwen/Qwen3-30B-A3B --tp 2 --ep 2 --detail all", "report");
+  check_document("report -m microsoft/Phi-3-mini-4k-instruct --tp 4 --detail shards --dialect 4.57", "report");
+  check_document("report -m llama-3.1-8b --tp 2 --phase decode --detail events " + std::string(kBadPlan), "report");
+  check_document("report -m gpt2 --tp 1,2", "report");
+}
+
+TEST_CASE("documents: fit, check, plan, shard, memory, comm", "[schema]") {
+  check_document("fit -m llama-3.1-70b --gpus 4", "fit");
+  check_document("fit -m llama-3.1-70b --gpus 1", "fit", 1);
+  check_document("check -m llama-3.1-8b --tp 2", "check");
+  check_document("check -m llama-3.1-8b --tp 2,16 " + std::string(kBadPlan), "check", 1);
+  check_document("plan show -m llama-3.1-8b", "plan");
+  check_document("plan show -m llama-3.1-8b " + std::string(kBadPlan), "plan");
+  check_document("shard -m llama-3.1-8b self_attn --tp 4", "shard");
+  check_document("memory -m llama-3.1-8b --tp 4", "memory");
+  check_document("comm -m llama-3.1-8b --tp 4", "comm");
+}
+
+TEST_CASE("documents: redistribute, catalogues, explain, version", "[schema]") {
+  check_document("redistribute --shape 10x8 --mesh 2x2 --from 'Shard(0),Partial' --to 'Replicate,Shard(1)'",
+                 "redistribute");
+  check_document("models list", "models");
+  check_document("models show gpt2", "model");
+  check_document("hardware list", "hardware-list");
+  check_document("hardware show h100-sxm", "hardware");
+  check_document("strategies list", "strategies");
+  check_document("strategies show colwise_rep --dialect 5.1", "strategies");
+  check_document("explain TP102", "explain");
+  check_document("explain", "codes");
+  check_document("version", "version");
+}
+
+TEST_CASE("documents: errors", "[schema]") {
+  check_document("report -m nothing-of-the-kind", "error", 2);
+  check_document("report -m no/such/config.json", "error", 3);
+  check_document("report --modle x", "error", 2);
+  check_document("explain TP999", "error", 2);
+  check_document("redistribute --shape 8 --mesh 2 --from 'Shard(0)' --to Partial", "error", 1);
+}
+
+TEST_CASE("json schema: faults are found", "[schema]") {
+  const Value schema = load_schema("version");
+  const auto faults = [&](const char* text) { return validate(*parse_json(text, "text"), schema).size(); };
+  CHECK(faults(R"({"schema":"tpsim.version/1","tool":{"name":"tpsim","version":"1"},"dialects":["a"]})") == 0);
+  CHECK(faults(R"({"schema":"tpsim.version/2","tool":{"name":"tpsim","version":"1"},"dialects":["a"]})") == 1);
+  CHECK(faults(R"({"schema":"tpsim.version/1","tool":{"name":"tpsim"},"dialects":[1],"more":0})") == 3);
+}
