@@ -168,6 +168,7 @@ struct Analysis {
   std::int64_t kv_bytes_per_token = 0;       // all ranks together, one sequence position (windows not applied)
   Shape logits_shape, expected_logits_shape; // rank 0's, and the unsharded model's
   bool complete = true;                      // false: the forward stops at an error, so traces end there
+  std::int64_t sound_operations = 0;         // operations that were what the unsharded model does before one was not
 
   int ranks() const { return parallelism.tp > parallelism.ep ? parallelism.tp : parallelism.ep; }
 };

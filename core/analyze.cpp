@@ -30,7 +30,8 @@ Result<void> check_sizes(const AnalysisRequest& request) {
 }
 
 // What the caller of the model gets: right only if every rank holds the unsharded model's tensor.
-void judge_output(Machine& m, const ForwardValue& output, Analysis& a) {
+void judge_output(Machine& m, const ForwardRun& run, Analysis& a) {
+  const ForwardValue& output = run.output;
   if (!output.is_tensor()) return;
   const TensorState& logits = output.tensor;
   a.logits_shape = logits.local.at(0);
@@ -41,12 +42,14 @@ void judge_output(Machine& m, const ForwardValue& output, Analysis& a) {
   if (logits.layout.content == Content::wrong) return;
   m.module.clear();
   m.prefix.clear();
+  const std::size_t causes = m.causes().size();
   if (logits.layout.content == Content::sharded)
     m.wrong("TP108", "every rank returns its own part of the logits, " + to_string(a.logits_shape) + " instead of " + to_string(logits.ideal));
   else if (logits.layout.content == Content::partial)
     m.wrong("TP106", "the logits are partial sums that nothing has reduced");
   else
     m.wrong("TP107", "the logits are multiplied by " + std::to_string(logits.layout.scale));
+  m.explain_causes(causes, {run.output_origin});
 }
 
 void measure_memory(const Machine& m, Analysis& a) {
@@ -137,13 +140,14 @@ Result<Analysis> analyze(const Model& model, const AnalysisRequest& request) {
       a.complete = false;
       decisive.push_back(m.fault());
     } else {
-      judge_output(m, run.output, a);
+      judge_output(m, run, a);
       if (a.verdict == Verdict::wrong) {
         const int cause = run.output.is_tensor() ? run.output.tensor.layout.cause : -1;
         if (!m.causes().empty()) decisive.push_back(cause >= 0 ? m.causes()[static_cast<std::size_t>(cause)] : m.causes().back());
       }
     }
   }
+  if (loads && model.has_forward) a.sound_operations = decisive.empty() ? m.operations() : decisive.back().operations;
   measure_memory(m, a);
   lint(model, request, plan, decisive, a);
   return a;

@@ -77,6 +77,8 @@ Result<void> DescriptionFaults::keys(const ValueObject& object, const std::strin
 
 namespace {
 
+constexpr std::int64_t kMaxParts = 64;
+
 class DescriptionParser {
 public:
   DescriptionParser(MergedDescription merged, const Dialect& dialect)
@@ -219,7 +221,7 @@ private:
   Result<void> checkpoint_rule(const Value& value, const std::string& pointer) {
     auto object = faults_.object(value, pointer);
     if (!object) return object.error();
-    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how"}); !known) return known;
+    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how", "part", "parts"}); !known) return known;
     const Value* module = find(**object, "module");
     const Value* disk = find(**object, "disk");
     if (module == nullptr || disk == nullptr) return faults_.at(pointer, "a rule has \"module\" and \"disk\"");
@@ -235,17 +237,34 @@ private:
     if (const Value* how = find(**object, "how")) {
       if (auto set = conversion(*how, pointer / "how", rule.how); !set) return set;
     }
+    if (auto set = parts(**object, pointer, rule); !set) return set;
     data_->checkpoint.push_back(std::move(rule));
     return {};
   }
 
+  Result<void> parts(const ValueObject& object, const std::string& pointer, CheckpointRule& rule) const {
+    const auto number = [&](const char* key) {
+      const Value* value = find(object, key);
+      const auto* i = value == nullptr ? nullptr : std::get_if<std::int64_t>(&value->data);
+      return i == nullptr || *i < 0 || *i > kMaxParts ? -1 : static_cast<int>(*i);
+    };
+    const int part = number("part"), count = number("parts");
+    const bool given = find(object, "part") != nullptr || find(object, "parts") != nullptr;
+    const bool chunk = rule.how == CheckpointConversion::chunk;
+    if (chunk != given || (chunk && (part < 0 || count < 1 || part >= count || rule.disk.size() != 1))) {
+      return faults_.at(pointer, "\"chunk\", and nothing else, has one \"disk\" name and \"part\" below \"parts\"");
+    }
+    if (chunk) rule.part = part, rule.parts = count;
+    return {};
+  }
+
   Result<void> conversion(const Value& value, const std::string& pointer, CheckpointConversion& how) const {
-    static const std::vector<std::string> kNames{"rename", "stack", "stack_concat", "transpose"};
+    static const std::vector<std::string> kNames{"rename", "stack", "stack_concat", "transpose", "chunk", "prefix"};
     auto text = faults_.text(value, pointer);
     if (!text) return text.error();
     const auto found = std::find(kNames.begin(), kNames.end(), *text);
     if (found == kNames.end()) {
-      return faults_.at(pointer, "\"" + *text + "\" is none of rename, stack, stack_concat, transpose");
+      return faults_.at(pointer, "\"" + *text + "\" is none of rename, stack, stack_concat, transpose, chunk, prefix");
     }
     how = static_cast<CheckpointConversion>(found - kNames.begin());
     return {};

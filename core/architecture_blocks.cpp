@@ -19,6 +19,7 @@ template <class Visit>
 void for_each_constant_of(const ProgramTemplate& program, const Visit& visit) {
   for (const auto& statement : program.statements) {
     if (statement.condition) visit(*statement.condition);
+    if (statement.count) visit(*statement.count);
     for_each_constant(statement.value, visit);
   }
 }

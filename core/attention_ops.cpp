@@ -93,9 +93,23 @@ bool heads_meet(const Machine& m, const TensorState& q, const TensorState& kv, s
   return true;
 }
 
-Layout attended(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const TensorState* sinks,
+// Nothing, or why the bias of the scores does not lie as the query heads do.
+std::optional<Layout> misplaced_bias(Machine& m, const TensorState& q, const TensorState* bias) {
+  if (bias == nullptr) return std::nullopt;
+  const Layout& b = bias->layout;
+  if (b.content == Content::partial) return m.wrong("TP106", "partial sums that nothing has reduced are added to attention scores");
+  if (b.scale != 1) return m.wrong("TP107", "the bias of attention scores is multiplied by the number of ranks");
+  const bool per_head = bias->ideal[1] > 1;
+  const bool split = q.layout.content == Content::sharded;
+  const bool alike = b.content == Content::sharded ? split && b.dim == 1 && b.partition == q.layout.partition : !(split && per_head);
+  if (alike) return std::nullopt;
+  return m.wrong("TP109", "the bias of the attention scores is not split as the query heads are");
+}
+
+Layout attended(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
                 std::int64_t groups) {
-  if (const Layout* w = first_wrong({&q, &k, &v, sinks})) return *w;
+  const TensorState* sinks = scores.sinks;
+  if (const Layout* w = first_wrong({&q, &k, &v, sinks, scores.bias})) return *w;
   for (const TensorState* t : {&q, &k, &v}) {
     if (t->layout.content == Content::partial)
       return m.wrong("TP106", "attention is computed from partial sums that nothing has reduced");
@@ -107,6 +121,7 @@ Layout attended(Machine& m, const TensorState& q, const TensorState& k, const Te
   if (sinks != nullptr && (sinks->layout.content != q.layout.content ||
                            (q.layout.content == Content::sharded && sinks->layout.partition != q.layout.partition)))
     return m.wrong("TP108", "the sinks are not split as the query heads are");
+  if (const auto misplaced = misplaced_bias(m, q, scores.bias)) return *misplaced;
   Layout layout;
   layout.scale = v.layout.scale;
   const bool split = q.layout.content == Content::sharded;
@@ -121,8 +136,17 @@ Layout attended(Machine& m, const TensorState& q, const TensorState& k, const Te
   return layout;
 }
 
-bool head_counts_fit(Machine& m, const Shape& q, const Shape& k, const Shape& v, const TensorState* sinks, std::int64_t groups,
+bool bias_fits(Machine& m, const TensorState* bias, std::int64_t heads, int rank) {
+  const std::int64_t given = bias == nullptr ? 1 : bias->local.at(rank)[1];
+  if (given == 1 || given == heads) return true;
+  m.fail("TP109", "a bias for " + text(given) + " heads meets the attention scores of " + text(heads) + " heads on rank " + text(rank),
+         "The size of tensor a (" + text(heads) + ") must match the size of tensor b (" + text(given) + ") at non-singleton dimension 1");
+  return false;
+}
+
+bool head_counts_fit(Machine& m, const Shape& q, const Shape& k, const Shape& v, const ScoreTensors& scores, std::int64_t groups,
                      int rank) {
+  const TensorState* sinks = scores.sinks;
   for (const Shape* s : {&k, &v}) {
     const std::int64_t repeated = (*s)[1] * groups;
     if (q[1] != repeated && q[1] != 1 && repeated != 1) {
@@ -146,7 +170,7 @@ bool head_counts_fit(Machine& m, const Shape& q, const Shape& k, const Shape& v,
            "Sizes of tensors must match except in dimension 3");
     return false;
   }
-  return true;
+  return bias_fits(m, scores.bias, std::max(q[1], k[1] * groups), rank);
 }
 
 void record_attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const TensorState& result,
@@ -171,7 +195,7 @@ void record_attention(Machine& m, const TensorState& q, const TensorState& k, co
              static_cast<double>(op.head_dim + op.value_dim);
   op.input_bytes = heaviest_bytes(q, m) + heaviest_bytes(k, m) + heaviest_bytes(v, m);
   op.output_bytes = heaviest_bytes(result, m);
-  if (m.trace != nullptr) {
+  if (m.trace != nullptr && !numbers.shares_cache) {
     const std::int64_t cached = numbers.window > 0 ? std::min(keys, numbers.window) : keys;
     const std::int64_t width =
         numbers.latent_cache_width > 0 ? numbers.latent_cache_width : op.kv_heads * op.head_dim + heaviest(m, v.local, 1) * op.value_dim;
@@ -188,20 +212,20 @@ void record_attention(Machine& m, const TensorState& q, const TensorState& k, co
 
 }  // namespace
 
-TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const TensorState* sinks,
+TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
                       const AttentionNumbers& numbers) {
   TensorState result;
-  if (!plain(m, {&q, &k, &v, sinks}, "bmm.default")) return result;
+  if (!plain(m, {&q, &k, &v, scores.sinks, scores.bias}, "bmm.default")) return result;
   std::vector<Shape> locals;
   const bool uniform = q.local.uniform() && k.local.uniform() && v.local.uniform();
   for (int r = 0; r < (uniform ? 1 : m.ranks()); ++r) {
     const Shape &qs = q.local.at(r), &ks = k.local.at(r), &vs = v.local.at(r);
-    if (!head_counts_fit(m, qs, ks, vs, sinks, numbers.groups, r)) return result;
+    if (!head_counts_fit(m, qs, ks, vs, scores, numbers.groups, r)) return result;
     locals.push_back(Shape{qs[0], qs[2], std::max(qs[1], ks[1] * numbers.groups), vs[-1]});
   }
   result.local = RankShapes(std::move(locals));
   result.ideal = Shape{q.ideal[0], q.ideal[2], q.ideal[1], v.ideal[-1]};
-  result.layout = attended(m, q, k, v, sinks, numbers.groups);
+  result.layout = attended(m, q, k, v, scores, numbers.groups);
   result = checked(m, std::move(result));
   record_attention(m, q, k, v, result, numbers);
   return result;

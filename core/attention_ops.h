@@ -16,10 +16,16 @@ struct AttentionNumbers {
   std::int64_t groups = 1;              // query heads per key head, a constant of the config
   std::int64_t window = 0;              // 0 = all keys
   std::int64_t latent_cache_width = 0;  // cached numbers per token where the cache holds latents; 0 = keys and values
+  bool shares_cache = false;            // reads the keys and values that another layer keeps
   bool keeps_state = false;             // linear attention: one [n, d, d] state instead of a cache that grows
 };
-// q [B, nq, S, d], k and v [B, nk, S, d], sinks [nq] or null -> [B, S, nq, dv].
-TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const TensorState* sinks,
+// Tensors per query head that change the scores; null = none.
+struct ScoreTensors {
+  const TensorState* sinks = nullptr;  // [nq]
+  const TensorState* bias = nullptr;   // [B, nq or 1, S or 1, S], added to the scores
+};
+// q [B, nq, S, d], k and v [B, nk, S, d] -> [B, S, nq, dv].
+TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
                       const AttentionNumbers& numbers);
 
 // scores [T, E] -> weights [T, k], indices [T, k].

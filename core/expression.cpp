@@ -176,6 +176,16 @@ const Value* Evaluator::index_value(const Node& node, Value& scratch) {
   const Value* key = base == nullptr ? nullptr : evaluate(node.children[1], key_scratch);
   if (key == nullptr) return nullptr;
   const Value* element = nullptr;
+  if (const auto* text = std::get_if<std::string>(&base->data)) {
+    const auto size = static_cast<std::int64_t>(text->size());
+    const auto i = as_integer(*key);
+    if (!i || *i < -size || *i >= size) {
+      fail(node, "index " + to_json(*key) + " is outside a text of length " + std::to_string(size));
+      return nullptr;
+    }
+    scratch = Value{std::string(1, (*text)[static_cast<std::size_t>(*i < 0 ? *i + size : *i)])};
+    return &scratch;
+  }
   if (const auto* object = std::get_if<ValueObject>(&base->data)) {
     const auto* name = std::get_if<std::string>(&key->data);
     element = name == nullptr ? nullptr : find(*object, *name);
@@ -192,7 +202,7 @@ const Value* Evaluator::index_value(const Node& node, Value& scratch) {
       if (named.kind == NodeKind::name && named.slot < kFirstLocal) fault_.field = named.slot;
     }
   } else {
-    fail_operand(node.children[0], *base, "a list or an object");
+    fail_operand(node.children[0], *base, "a list, an object or a text");
   }
   if (element == nullptr || base != &base_scratch) return element;
   scratch = Value(*element);

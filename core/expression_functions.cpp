@@ -166,7 +166,7 @@ std::optional<Value> all_true(const ValueList& arguments) {
   return Value{std::all_of(list->begin(), list->end(), truthy)};
 }
 
-constexpr std::array<ExpressionFunction, 16> kFunctions{{
+constexpr std::array<ExpressionFunction, 17> kFunctions{{
     {"min", 1, 16, [](const ValueList& a) { return extreme(a, false); }},
     {"max", 1, 16, [](const ValueList& a) { return extreme(a, true); }},
     {"len", 1, 1, length},
@@ -183,6 +183,7 @@ constexpr std::array<ExpressionFunction, 16> kFunctions{{
     {"all", 1, 1, all_true},
     {"get", 2, 3, member},
     {"version", 2, 2, version_number},
+    {"is_list", 1, 1, [](const ValueList& a) { return std::optional(Value{std::holds_alternative<ValueList>(a[0].data)}); }},
 }};
 
 }  // namespace

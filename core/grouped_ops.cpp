@@ -153,4 +153,47 @@ TensorState sum_groups(Machine& m, const TensorState& x, const TensorState& like
   return checked(m, std::move(result));
 }
 
+TensorState repeat_heads(Machine& m, const TensorState& x, std::int64_t n) {
+  if (!plain(m, {&x}, "expand.default")) return x;
+  const auto repeated = [n](const Shape& s) { return s.with(1, s[1] * n); };
+  TensorState result = x;
+  result.storage = -1;
+  result.ideal = repeated(x.ideal);
+  result.local = x.local.map(repeated);
+  if (x.layout.content == Content::sharded && x.layout.dim == 1)
+    result.layout.partition = m.partitions.intern(multiplied(m.partitions[x.layout.partition], n));
+  return checked(m, std::move(result));
+}
+
+namespace {
+
+Layout read_whole(Machine& m, const std::string& name, const TensorState& x) {
+  if (x.layout.content == Content::wrong) return x.layout;
+  if (x.layout.content == Content::partial)
+    return m.wrong("TP106", name + " reads partial sums that nothing has reduced");
+  if (x.layout.content == Content::sharded) return m.wrong("TP108", name + " needs the whole of a tensor that is split over the ranks");
+  if (x.layout.scale != 1) return m.wrong("TP107", name + " reads values multiplied by " + std::to_string(x.layout.scale));
+  return x.layout;
+}
+
+}  // namespace
+
+TensorState opaque(Machine& m, const std::string& name, const TensorState& like, const std::vector<const TensorState*>& tensors) {
+  TensorState result = like;
+  result.storage = -1;
+  result.layout = read_whole(m, name, like);
+  for (const TensorState* x : tensors) {
+    if (!plain(m, {x}, "mm.default")) return result;
+    if (result.layout.content != Content::wrong) result.layout = read_whole(m, name, *x);
+  }
+  result = checked(m, std::move(result));
+  Operation op;
+  op.kind = OperationKind::elementwise;
+  op.name = name;
+  for (const TensorState* x : tensors) op.input_bytes += heaviest_bytes(*x, m);
+  op.output_bytes = heaviest_bytes(result, m);
+  m.record(std::move(op));
+  return result;
+}
+
 }  // namespace tpsim

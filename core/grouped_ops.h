@@ -1,6 +1,8 @@
 // Operations over groups of rows (experts that get every token, batched products); rules as in tensor_ops.h.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/machine.h"
@@ -18,5 +20,11 @@ TensorState repeat_rows(Machine& m, const TensorState& x, const TensorState& lik
 TensorState split_rows(Machine& m, const TensorState& x, const TensorState& like);
 // x [E*T, H] (any leading extents) -> [T, H], summed over E = the last extent of `like`.
 TensorState sum_groups(Machine& m, const TensorState& x, const TensorState& like);
+// x [B, m, ...] -> [B, m*n, ...]: each head n times, one behind the other.
+TensorState repeat_heads(Machine& m, const TensorState& x, std::int64_t n);
+
+// A computation that is not modelled: it reads all inputs, of which every rank must hold the whole, and gives a tensor shaped
+// as `like`.
+TensorState opaque(Machine& m, const std::string& name, const TensorState& like, const std::vector<const TensorState*>& tensors);
 
 }  // namespace tpsim

@@ -97,7 +97,7 @@ void only_first(ModuleCall& call) {
 }
 
 void ep_router_after(Machine& m, const Hook& hook, ModuleCall& call) {
-  const bool three = m.dialect().generation() != Generation::dtensor_hooks;
+  const bool three = m.dialect().at_least(5, 0);
   const std::size_t first = three ? 1 : 0;
   if (call.output.kind != ForwardValue::Kind::tuple || call.output.items.size() < first + 2) {
     call_fault(m, call, "is made for routers that return scores and indices",
@@ -113,6 +113,15 @@ void ep_router_after(Machine& m, const Hook& hook, ModuleCall& call) {
   if (experts % m.ranks() != 0) {
     m.fail("TP103", std::to_string(experts) + " experts cannot be divided over " + std::to_string(m.ranks()) + " ranks",
            "ValueError: The number of experts must be divisible by number of ep_size");
+    return;
+  }
+  const bool cuts_scores = m.dialect().generation() == Generation::dtensor_hooks && m.ranks() > 1;
+  const ForwardValue& scores = call.output.items[first];
+  if (cuts_scores && scores.is_tensor() && scores.tensor.local.at(0)[-1] < experts) {
+    m.fail("TP121",
+           "this version keeps the columns of a rank's experts of the scores, and the router returns " +
+               std::to_string(scores.tensor.local.at(0)[-1]) + " columns for " + std::to_string(experts) + " experts",
+           "IndexError: index is out of bounds");
     return;
   }
   call.output.items[first + 1].tensor.elements = Elements::masked_routing;

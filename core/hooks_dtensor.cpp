@@ -65,7 +65,11 @@ void dtensor_after(Machine& m, const Hook& hook, ModuleCall& call) {
   if (kind == StrategyKind::gather) return reduce_first_output(m, call);
   if (kind == StrategyKind::ep_router) return ep_router_after(m, hook, call);
   if (kind == StrategyKind::replicate) {
-    if (call.output.is_tensor()) call.output.tensor.belief.reset();
+    if (call.output.is_tensor())
+      call.output.tensor.belief.reset();
+    else if (m.dialect().below(4, 54))
+      call_fault(m, call, "needs a tensor as output, but the module returns a tuple",
+                 "AttributeError: 'tuple' object has no attribute 'to_local'");
     return;
   }
   const bool distributed = is_colwise(kind) || is_rowwise(kind) || kind == StrategyKind::sequence_parallel;

@@ -8,6 +8,7 @@
 
 #include "core/attention_ops.h"
 #include "core/grouped_ops.h"
+#include "core/operand_origin.h"
 #include "core/recurrent_ops.h"
 #include "core/strategy_hooks.h"
 #include "core/tensor_ops.h"
@@ -31,6 +32,7 @@ std::string layout_text(const Layout& layout) {
 
 struct LayerRun {
   int node = 0;
+  bool gradients = true;
   std::vector<ForwardValue> inputs;
   int trace = 0;
   ForwardValue output;
@@ -51,6 +53,7 @@ public:
     call.keyword.emplace_back("input_ids", ids);
     settle(call.keyword.back().second);
     run_.output = call_module(placed_.root, call);
+    if (run_.output.is_tensor()) run_.output_origin = describe_operand(m_, run_.output.tensor);
     close_ends();
     run_.traces.pop_back();  // the spare one
     return std::move(run_);
@@ -96,16 +99,40 @@ private:
     m_.rule = node.rule;
     std::optional<Hook> hook;
     if (node.rule >= 0) hook = hook_of(node.rule, node_index);
+    if (node.rule < 0 && node.replicated_by_default) hook.emplace();
     if (hook && !is_installed(*hook, type, m_.dialect())) hook.reset();
+    std::size_t causes = m_.causes().size();
     if (hook) before_call(m_, *hook, call);
+    if (hook) explain(causes, call.positional);
     if (hook) draw_collectives(call.positional);
-    if (!m_.failed()) call.output = type.kind == ModuleKind::block ? run_block(node_index, call) : run_leaf(call);
+    const bool block = type.kind == ModuleKind::block;
+    if (!m_.failed()) call.output = block ? run_block(node_index, call) : run_leaf(call);
+    if (!block) explain(causes, call.positional);
+    causes = m_.causes().size();
     if (!m_.failed() && type.kind != ModuleKind::block) draw_leaf(node, type, call);
+    const TensorState* output = hook && !m_.failed() ? first_tensor(call.output) : nullptr;
+    const std::vector<ForwardValue> outputs =
+        output == nullptr ? std::vector<ForwardValue>{} : std::vector<ForwardValue>{*output};
     if (hook && !m_.failed()) after_call(m_, *hook, call);
+    if (hook) explain(causes, outputs);
     if (!m_.failed()) settle(call.output);
     if (hook && !m_.failed()) draw_collectives(call.output);
     m_.rule = rule_before;
     return std::move(call.output);
+  }
+
+  static const TensorState* first_tensor(const ForwardValue& value) {
+    if (value.is_tensor()) return &value.tensor;
+    return value.items.empty() ? nullptr : first_tensor(value.items.front());
+  }
+
+  // Notes what took part in the causes that came up since `known`.
+  void explain(std::size_t known, const std::vector<ForwardValue>& values) {
+    if (!m_.failed() && m_.causes().size() == known) return;
+    std::vector<Operand> operands;
+    for (const ForwardValue& value : values)
+      if (value.is_tensor()) operands.push_back(describe_operand(m_, value.tensor));
+    m_.explain_causes(known, operands);
   }
 
   Hook hook_of(int rule, int node_index) {
@@ -132,9 +159,9 @@ private:
 
   // ---- the graph of the trace ----------------------------------------------------------------------------------------------
 
-  int add_node(const std::string& name, const std::string& strategy = {}) {
+  int add_node(const std::string& name, const std::string& strategy = {}, bool has_weights = false) {
     if (m_.trace == nullptr) return -1;
-    m_.trace->graph.nodes.push_back({m_.module, name, strategy});
+    m_.trace->graph.nodes.push_back({m_.module, name, strategy, has_weights});
     return static_cast<int>(m_.trace->graph.nodes.size()) - 1;
   }
 
@@ -155,7 +182,7 @@ private:
 
   void draw_leaf(const PlacedNode& node, const ModuleType& type, ModuleCall& call) {
     const std::string& strategy = node.rule < 0 ? kNoStrategy : placed_.rules[static_cast<std::size_t>(node.rule)].rule.strategy;
-    const int drawn = add_node(type.text.empty() ? type.class_name : type.text, strategy);
+    const int drawn = add_node(type.text.empty() ? type.class_name : type.text, strategy, !type.parameters.empty());
     for (const ForwardValue& v : call.positional)
       if (v.is_tensor()) add_edge(v.tensor, drawn);
     for (const auto& [name, v] : call.keyword)
@@ -185,7 +212,9 @@ private:
   // An operation that records work is a node; views are not.
   void draw_operation(const Instruction& code, std::size_t operations_before, const std::vector<ForwardValue>& slots, ForwardValue& value) {
     if (m_.trace == nullptr || m_.failed() || m_.trace->operations.size() == operations_before) return;
-    const int drawn = add_node(m_.trace->operations.back().name);
+    const OperationKind kind = m_.trace->operations.back().kind;
+    const bool own_weights = kind == OperationKind::gemm || kind == OperationKind::grouped_gemm;
+    const int drawn = add_node(m_.trace->operations.back().name, kNoStrategy, own_weights);
     for (int slot : code.inputs)
       if (slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor() && slots[static_cast<std::size_t>(slot)].tensor.storage != kPersistentStorage)
         add_edge(slots[static_cast<std::size_t>(slot)].tensor, drawn);
@@ -309,7 +338,10 @@ private:
     for (const ForwardValue& v : slots) retain(v);
     const std::vector<int> uses = last_uses(node.type);
     for (std::size_t i = 0; i < program.code.size(); ++i) {
+      const bool gradients = m_.gradients;
+      m_.gradients = gradients && !program.code[i].no_grad;
       execute(program.code[i], node, call, slots);
+      m_.gradients = gradients;
       if (m_.failed()) return {};
       release_dead(program.code[i], uses, static_cast<int>(i), slots);
     }
@@ -380,11 +412,20 @@ private:
       case Op::unpack: return store(code, slots, slots[static_cast<std::size_t>(code.inputs.front())]);
       default: {
         const std::size_t before = m_.trace == nullptr ? 0 : m_.trace->operations.size();
+        const std::size_t causes = m_.causes().size();
         ForwardValue value = compute(code, slots);
+        if (m_.failed() || m_.causes().size() > causes) explain(causes, inputs_of(code, slots));
         draw_operation(code, before, slots, value);
         return store(code, slots, std::move(value));
       }
     }
+  }
+
+  static std::vector<ForwardValue> inputs_of(const Instruction& code, const std::vector<ForwardValue>& slots) {
+    std::vector<ForwardValue> values;
+    for (int slot : code.inputs)
+      if (slot >= 0) values.push_back(slots[static_cast<std::size_t>(slot)]);
+    return values;
   }
 
   ForwardValue own_tensor(const Instruction& code, const PlacedNode& node, ModuleCall& call) {
@@ -394,6 +435,7 @@ private:
       if (buffer.name == code.text) {
         TensorState state = replicated(m_, buffer.shape);
         state.storage = kPersistentStorage;
+        if (placed_.distributes_everything) state.belief = Belief{Replicate{}, buffer.shape};
         return state;
       }
     return {};
@@ -498,35 +540,58 @@ private:
     const auto child = static_cast<std::size_t>(code.child);
     const PlacedChild& list = node.children[child];
     ModuleCall first = arguments(code, slots);
-    std::vector<ForwardValue> carried = first.positional;
+    ModuleCall next = first;
     const bool segments = m_.prefix.empty() && !inside_layer_;
     const std::string list_path = m_.module.empty() ? self.type->children[child].name : m_.module + "." + self.type->children[child].name;
     const std::string module_before = m_.module;
     if (segments) close_ends();
-    ForwardValue output;
-    if (!carried.empty()) output = carried.front();
+    ForwardValue output, held;
+    if (!next.positional.empty()) output = next.positional.front();
     for (std::size_t i = 0; i < list.nodes.size() && !m_.failed(); ++i) {
-      ModuleCall call = first;
-      if (!call.positional.empty()) call.positional.front() = carried.front();
+      ModuleCall call = next;
       output = segments ? run_layer(list.nodes[i], call, list_path + "." + std::to_string(i))
                         : run_element(list.nodes[i], call, list_path + "." + std::to_string(i));
       if (m_.failed()) return;
-      ForwardValue next = output;
-      if (output.kind == ForwardValue::Kind::tuple && !output.items.empty()) next = output.items.front();
-      if (carried.empty()) carried.emplace_back();
-      carried.front() = std::move(next);
+      hand_on(code, output, next);
+      retain(output);
+      if (i == 0) release_early(code, node, *self.type, slots);
+      release(held);
+      held = output;
     }
     if (segments) {
       m_.module = module_before;
       open_ends();
       m_.module = module_before;
     }
-    if (code.outputs.size() == 1 && !carried.empty()) output = carried.front();
+    if (code.outputs.size() == 1 && !next.positional.empty()) output = next.positional.front();
     if (segments) {
       set_node(output, -1);
       for (ForwardValue& slot : slots) set_node(slot, -1);
     }
     store(code, slots, std::move(output));
+    release(held);
+  }
+
+  // `x = layer(x)` drops the first input as soon as the first element has answered, if nothing else needs it.
+  void release_early(const Instruction& code, const PlacedNode& node, const ModuleType& type, std::vector<ForwardValue>& slots) {
+    if (code.inputs.empty() || code.inputs.front() < 0) return;
+    const auto slot = static_cast<std::size_t>(code.inputs.front());
+    if (last_uses(node.type)[slot] != static_cast<int>(&code - type.program.code.data()) || !slots[slot].is_tensor()) return;
+    release(slots[slot]);
+    slots[slot].tensor.storage = kPersistentStorage;
+  }
+
+  // What an element of a list returns becomes the next one's arguments.
+  static void hand_on(const Instruction& code, const ForwardValue& output, ModuleCall& next) {
+    const bool tuple = output.kind == ForwardValue::Kind::tuple && !output.items.empty();
+    if (next.positional.empty()) next.positional.emplace_back();
+    next.positional.front() = tuple ? output.items.front() : output;
+    for (std::size_t i = 1; tuple && i < code.ints.size() && i < output.items.size(); ++i) {
+      if (code.ints[i] < 0) continue;
+      const auto at = static_cast<std::size_t>(code.ints[i]);
+      (at < next.positional.size() ? next.positional[at] : next.keyword[at - next.positional.size()].second) =
+          output.items[i];
+    }
   }
 
   ForwardValue run_element(int node, ModuleCall& call, const std::string& path) {
@@ -545,7 +610,8 @@ private:
 
   const LayerRun* known_run(int node, const std::vector<ForwardValue>& inputs) const {
     for (const LayerRun& run : layers_)
-      if (run.node == node && std::equal(run.inputs.begin(), run.inputs.end(), inputs.begin(), inputs.end(),
+      if (run.node == node && run.gradients == m_.gradients &&
+          std::equal(run.inputs.begin(), run.inputs.end(), inputs.begin(), inputs.end(),
                                          [](const ForwardValue& a, const ForwardValue& b) { return a.same_state(b); }))
         return &run;
     return nullptr;
@@ -571,7 +637,7 @@ private:
     const int trace = keep_trace(std::move(current_), path);
     if (m_.failed()) return {};
     m_.trace = nullptr;
-    layers_.push_back({node, std::move(inputs), trace, output});
+    layers_.push_back({node, m_.gradients, std::move(inputs), trace, output});
     return output;
   }
 
@@ -680,6 +746,8 @@ private:
       case Op::repeat_rows: return repeat_rows(m_, x(), in(code, slots, 1));
       case Op::split_rows: return split_rows(m_, x(), in(code, slots, 1));
       case Op::sum_groups: return sum_groups(m_, x(), in(code, slots, 1));
+      case Op::repeat_heads: return repeat_heads(m_, x(), number(code, 0));
+      case Op::opaque: return opaque(m_, code.text, x(), tensors_from(code, slots, 1));
       case Op::concat: return concatenate(code, slots);
       case Op::add: return binary(m_, Binary::add, x(), in(code, slots, 1));
       case Op::sub: return binary(m_, Binary::sub, x(), in(code, slots, 1));
@@ -702,7 +770,8 @@ private:
       }
       case Op::rope_one: return rope(m_, x(), in(code, slots, 1), in(code, slots, 2));
       case Op::attention:
-        return attention(m_, x(), in(code, slots, 1), in(code, slots, 2), optional_in(code, slots, 4), attention_numbers(code));
+        return attention(m_, x(), in(code, slots, 1), in(code, slots, 2),
+                         {optional_in(code, slots, 4), optional_in(code, slots, 5)}, attention_numbers(code));
       case Op::topk_route: {
         auto [weights, indices] = topk_route(m_, x(), number(code, 0));
         return tuple_of({std::move(weights), std::move(indices)});
@@ -719,14 +788,20 @@ private:
     AttentionNumbers numbers;
     numbers.groups = std::max<std::int64_t>(1, number(code, kGroups, 1));
     numbers.window = number(code, kWindow) > 0 ? number(code, kWindow) : number(code, kChunk);
-    numbers.latent_cache_width = number(code, kLatentWidth);
+    numbers.latent_cache_width = std::max<std::int64_t>(0, number(code, kLatentWidth));
+    numbers.shares_cache = number(code, kLatentWidth) == kSharedCache;
     numbers.keeps_state = code.text == "lightning";
     return numbers;
   }
 
-  ForwardValue concatenate(const Instruction& code, const std::vector<ForwardValue>& slots) {
+  std::vector<const TensorState*> tensors_from(const Instruction& code, const std::vector<ForwardValue>& slots, std::size_t first) {
     std::vector<const TensorState*> parts;
-    for (std::size_t i = 0; i < code.inputs.size(); ++i) parts.push_back(&in(code, slots, i));
+    for (std::size_t i = first; i < code.inputs.size(); ++i) parts.push_back(&in(code, slots, i));
+    return parts;
+  }
+
+  ForwardValue concatenate(const Instruction& code, const std::vector<ForwardValue>& slots) {
+    const std::vector<const TensorState*> parts = tensors_from(code, slots, 0);
     if (m_.failed()) return {};
     return concat(m_, parts, static_cast<int>(number(code, 0, -1)));
   }

@@ -6,6 +6,7 @@
 
 #include "core/analysis.h"
 #include "core/call.h"
+#include "core/machine.h"
 #include "core/placed_model.h"
 
 namespace tpsim {
@@ -14,6 +15,7 @@ struct ForwardRun {
   std::vector<Trace> traces;
   std::vector<Step> steps;
   ForwardValue output;
+  Operand output_origin;  // of a tensor output
   std::vector<std::int64_t> extra_live_bytes;  // per step: what the caller holds while the step runs
 };
 

@@ -13,6 +13,7 @@ struct GraphNode {
   std::string module;    // path below the step's prefix
   std::string name;      // operation: "linear", "attention", "all_reduce", "input"
   std::string strategy;  // of the rule on that module, "" without
+  bool has_weights = false;
 };
 
 struct GraphEdge {

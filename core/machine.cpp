@@ -33,14 +33,14 @@ std::string Machine::full_module() const {
 void Machine::fail(std::string code, std::string message, std::string library) {
   if (failed_) return;
   failed_ = true;
-  fault_ = Cause{std::move(code), full_module(), rule, std::move(message), std::move(library), {}};
+  fault_ = Cause{std::move(code), full_module(), rule, std::move(message), std::move(library), {}, {}, operations_};
 }
 
 Layout Machine::wrong(std::string code, std::string message) {
   Layout layout;
   layout.content = Content::wrong;
   layout.cause = static_cast<int>(causes_.size());
-  causes_.push_back(Cause{std::move(code), full_module(), rule, std::move(message), {}, {}});
+  causes_.push_back(Cause{std::move(code), full_module(), rule, std::move(message), {}, {}, {}, operations_});
   return layout;
 }
 
@@ -50,7 +50,14 @@ void Machine::place_cause(int index, const std::string& path, int rule_index) {
   cause.rule = rule_index;
 }
 
+void Machine::explain_causes(std::size_t known, const std::vector<Operand>& operands) {
+  if (failed_ && fault_.operands.empty()) fault_.operands = operands;
+  for (std::size_t i = known; i < causes_.size(); ++i)
+    if (causes_[i].operands.empty()) causes_[i].operands = operands;
+}
+
 void Machine::record(Operation operation) {
+  ++operations_;
   if (trace == nullptr) return;
   operation.module = module;
   trace->operations.push_back(std::move(operation));
@@ -79,7 +86,7 @@ void Machine::communicate(CollectiveOp op, const Shape& input, std::int64_t payl
     trace->forward_after.push_back(static_cast<int>(trace->operations.size()));
   }
   if (when == When::training || when == When::both) trace->train_forward.push_back(event);
-  if (when == When::backward) trace->backward.push_back(event);
+  if (when == When::backward && gradients) trace->backward.push_back(event);
 }
 
 void Machine::start_trace(Trace* into) {

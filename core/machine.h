@@ -11,6 +11,17 @@
 
 namespace tpsim {
 
+// A tensor that took part where a cause was noted.
+struct Operand {
+  std::vector<std::string> modules;      // full paths of the modules with weights that it comes from, nearest first
+  std::vector<std::string> collectives;  // modules whose collectives lie in between
+  bool from_outside = false;             // of the layer: the residual stream
+  Content content = Content::replicated;
+  int dim = 0;
+  double scale = 1;
+  Shape ideal, local;  // local: rank 0's
+};
+
 // Why a tensor stopped being what the unsharded model has, or why the run stopped.
 struct Cause {
   std::string code;    // diagnostic code
@@ -19,6 +30,8 @@ struct Cause {
   std::string message; // one line with the values
   std::string library; // what Transformers or torch say or do there
   std::vector<std::string> details;
+  std::vector<Operand> operands;
+  std::int64_t operations = 0;  // that the run had done before
 };
 
 class Machine {
@@ -41,6 +54,9 @@ public:
   const std::vector<Cause>& causes() const { return causes_; }
   // Says where a cause lies that was noted before the run was anywhere.
   void place_cause(int index, const std::string& path, int rule_index);
+  // Operations and causes so far, and what took part in the causes that came after the first `known`.
+  std::int64_t operations() const { return operations_; }
+  void explain_causes(std::size_t known, const std::vector<Operand>& operands);
 
   // Where the run is: for causes, operations and events.
   std::string module;        // path below the step's prefix
@@ -50,6 +66,7 @@ public:
 
   int group = 0;              // ranks of the collectives; 0 = all
   bool data_dependent = false;
+  bool gradients = true;  // false: under torch.no_grad
 
   Trace* trace = nullptr;
   void record(Operation operation);
@@ -77,6 +94,7 @@ private:
   Dialect dialect_;
   Workload workload_;
   bool failed_ = false;
+  std::int64_t operations_ = 0;
   Cause fault_;
   std::vector<Cause> causes_;
   std::vector<Allocation> allocations_;

@@ -157,6 +157,11 @@ const ParameterSpec* find_parameter(const Model& model, std::string_view name) {
   }
 }
 
+bool covers(const CheckpointRule& rule, std::string_view name, std::vector<std::string>& indices) {
+  if (rule.how == CheckpointConversion::prefix) return name.starts_with(rule.module);
+  return match_pattern(rule.module, name, indices);
+}
+
 bool is_stacked(CheckpointConversion how) {
   return how == CheckpointConversion::stack || how == CheckpointConversion::stack_concat;
 }
@@ -191,8 +196,10 @@ std::int64_t parameter_count(const Model& model) {
 std::vector<std::string> checkpoint_names(const Model& model, std::string_view parameter) {
   std::vector<std::string> indices;
   const auto rule = std::find_if(model.checkpoint.begin(), model.checkpoint.end(),
-                                 [&](const auto& r) { return match_pattern(r.module, parameter, indices); });
+                                 [&](const auto& r) { return covers(r, parameter, indices); });
   if (rule == model.checkpoint.end()) return {std::string(parameter)};
+  if (rule->how == CheckpointConversion::prefix)
+    return {rule->disk.front() + std::string(parameter.substr(rule->module.size()))};
   const ParameterSpec* spec = is_stacked(rule->how) ? find_parameter(model, parameter) : nullptr;
   const std::int64_t experts = spec != nullptr && spec->shape.rank() > 0 ? spec->shape[0] : 1;
   std::vector<std::string> names;

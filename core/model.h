@@ -33,7 +33,8 @@ enum class Op {
   call,       // child; positional inputs first, keyword inputs from `keyword_begin`; text: "" or the name of a child
               // of `child` that is called, `child` itself not
   for_each,   // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0];
-              // ints: 1 where the element returns a tuple of one
+              // ints: 1 where the element returns a tuple of one; then for each further output the input that it
+              // replaces, -1 = none
   parameter,  // text: own tensor (parameter or buffer), or that of `child` without a call of it
   constant_none,
   make_tuple,  // inputs -> one tuple value
@@ -70,7 +71,7 @@ enum class Op {
   rope,          // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves), half (cos and sin serve
                  // both halves)
   rope_one,      // inputs: x, cos, sin; ints as rope
-  attention,     // inputs: q, k, v, mask[, sinks]; ints by AttentionInt; number: scale (0 = 1/sqrt(d)), softcap; text:
+  attention,     // inputs: q, k, v, mask[, sinks, bias]; ints by AttentionInt; number: scale (0 = 1/sqrt(d)), softcap; text:
                  // "" or "lightning" (linear attention with fixed decay, its cache one [n, d, d] state)
   topk_route,    // inputs: scores[, choice]; ints: k, groups (0 = none), keep_groups, group_best -> weights, indices
   scatter_topk,  // inputs: weights, indices, like -> [T, E], zero except at the indices
@@ -86,6 +87,8 @@ enum class Op {
   split_rows,   // inputs: x, like: [E*T, H] -> [E, T, H] with E = like's first extent
   sum_groups,   // inputs: x, like: [E*T, H] (any leading extents) -> [T, H], summed over the E = like's last extent
                 // groups
+  repeat_heads,  // ints: n; [B, m, ...] -> [B, m*n, ...], each head n times
+  opaque,        // inputs: like, tensors...; text: what it is. Not modelled: shaped as `like`, reads all its inputs whole
 };
 
 // Places of attention's ints; 0 = none, but groups = 1.
@@ -101,6 +104,7 @@ enum AttentionInt {
 };
 
 inline constexpr std::int64_t kOpenEnd = INT64_MAX;
+inline constexpr std::int64_t kSharedCache = -1;  // as kLatentWidth: reads what another layer keeps
 
 struct Instruction {
   Op op = Op::call;
@@ -113,6 +117,7 @@ struct Instruction {
   double number = 0;
   double softcap = 0;  // attention: 0 = none
   std::string text;
+  bool no_grad = false;  // runs under torch.no_grad: a call's hooks communicate nothing in the backward pass
   bool operator==(const Instruction&) const = default;
 };
 
@@ -155,11 +160,13 @@ struct ModuleType {
 };
 
 // Where a parameter's values come from on disk. `disk` holds one name per piece; `{e}` is expanded already.
-enum class CheckpointConversion { rename, stack, stack_concat, transpose };
+// `prefix`: the first letters of the name are others on disk.
+enum class CheckpointConversion { rename, stack, stack_concat, transpose, chunk, prefix };
 struct CheckpointRule {
   std::string module;             // pattern over module parameter names, `*` = an index
   std::vector<std::string> disk;  // patterns; `{e}` = expert index
   CheckpointConversion how = CheckpointConversion::rename;
+  int part = 0, parts = 1;  // chunk: which of the equal parts of the tensor on disk along its first dimension
 };
 
 struct Model {

@@ -42,7 +42,9 @@ Cut hooks_cut(StrategyKind kind, const ParameterSpec& p, const Dialect& dialect)
     case StrategyKind::local_rowwise:
       return bias || (rank == 1 && dialect.at_least(5, 0)) ? kWhole : along(-1, rank, false);
     case StrategyKind::local_packed_rowwise: return along(-1, rank, false, 2);
-    case StrategyKind::local: return dialect.at_least(4, 54) ? Cut{Cut::How::divided_by_ranks, 0, 1, false} : kWhole;
+    case StrategyKind::local:
+      return dialect.at_least(4, 54) ? Cut{Cut::How::divided_by_ranks, 0, 1, dialect.at_least(5, 0)} : kWhole;
+    case StrategyKind::gather: return dialect.at_least(5, 0) ? whole(true) : kWhole;
     case StrategyKind::sequence_parallel:
     case StrategyKind::replicate: return whole(true);
     case StrategyKind::grouped_gemm: return along(0, rank, false);
@@ -108,9 +110,22 @@ Cause refusal(const char* code, std::string message, std::string library) {
   return cause;
 }
 
+// 5.0 takes a plain shard for a tensor of the wrong shape, and counts the experts on disk as rows.
+std::optional<Cause> refused_by_first_loader(const ParameterToPlace& p, const Cut& cut) {
+  if (p.stacked && cut.dim > 0)
+    return refusal("TP105", "this version cannot cut experts that are stacked while loading along their own dimensions",
+                   "an error while loading, on some ranks only");
+  if (cut.distributed) return std::nullopt;
+  return refusal("TP105", "this version takes a shard that is no DTensor for a weight of the wrong shape",
+                 "TypeError: '...Parallel' object is not callable");
+}
+
 // Loads that this version breaks off.
 std::optional<Cause> refused(const Machine& m, const ParameterToPlace& p, StrategyKind kind, const Cut& cut) {
   if (cut.how != Cut::How::along) return std::nullopt;
+  const bool first_loader = m.dialect().at_least(5, 0) && m.dialect().below(5, 1) && m.ranks() > 1;
+  if (first_loader)
+    if (auto cause = refused_by_first_loader(p, cut)) return cause;
   const Shape& shape = p.parameter->shape;
   const std::int64_t extent = shape[cut.dim];
   const int ranks = m.ranks();
@@ -136,10 +151,18 @@ std::optional<Cause> refused(const Machine& m, const ParameterToPlace& p, Strate
 }
 
 // 4.50 - 4.53 give every rank floor(n / p) rows and lose the rest.
+bool drops_rows(const Dialect& dialect) { return dialect.at_least(4, 50) && dialect.below(4, 54); }
+
 std::optional<Partition> partition_of(const Machine& m, std::int64_t extent, int blocks) {
-  const bool drops = m.dialect().at_least(4, 50) && m.dialect().below(4, 54);
-  if (drops && extent % (static_cast<std::int64_t>(m.ranks()) * blocks) != 0) return std::nullopt;
+  if (drops_rows(m.dialect()) && extent % (static_cast<std::int64_t>(m.ranks()) * blocks) != 0) return std::nullopt;
   return chunked(extent, m.ranks(), blocks);
+}
+
+// Where rows were dropped, the library multiplies what it has by the ranks.
+Shape believed_shape(const Machine& m, const PlacedParameter& placed, const Cut& cut) {
+  const TensorState& state = placed.state;
+  if (cut.how != Cut::How::along || !drops_rows(m.dialect())) return state.ideal;
+  return state.ideal.with(cut.dim, state.local.at(0)[cut.dim] * m.ranks());
 }
 
 void cut_state(Machine& m, PlacedParameter& placed, const Cut& cut, int content_blocks) {
@@ -183,8 +206,13 @@ PlacedParameter place_parameter(Machine& m, const ParameterToPlace& p, std::opti
     // Pieces that are fused while loading are cut one by one, so each rank holds matching parts whatever the placement says.
     const bool fused_pieces = p.stacked && p.pieces > 1 && cut.dim == 1;
     cut_state(m, placed, cut, fused_pieces ? p.pieces : cut.blocks);
+    // The tensor on disk is cut before it is taken apart.
+    if (p.fused_parts > 1 && cut.dim == 0 && m.ranks() > 1)
+      placed.state.layout = m.wrong("TP105", "the checkpoint holds " + std::to_string(p.fused_parts) +
+                                                 " weights as one; loading cuts that one first and takes each rank's shard "
+                                                 "apart, so the rank gets rows of other weights");
   }
-  if (cut.distributed) placed.state.belief = Belief{placed.placement, p.parameter->shape};
+  if (cut.distributed) placed.state.belief = Belief{placed.placement, believed_shape(m, placed, cut)};
   return placed;
 }
 

@@ -16,6 +16,7 @@ struct ParameterToPlace {
   // How its values lie on disk: pieces per expert, `pieces` of them fused along the output features; 1, false = as in the module.
   bool stacked = false;
   int pieces = 1;
+  int fused_parts = 1;  // the tensor on disk holds that many of them, one behind the other
 };
 
 struct PlacedParameter {

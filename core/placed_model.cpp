@@ -41,6 +41,7 @@ public:
     std::string path;
     placed_.root = build(model_.root, path);
     share_tied();
+    placed_.distributes_everything = replicates_by_default();
     return std::move(placed_);
   }
 
@@ -53,8 +54,9 @@ private:
     const ModuleType& type = model_.type(type_index);
     PlacedNode node;
     node.type = type_index;
-    node.rule = module_rule(path);
+    node.rule = module_rule(path, type);
     if (node.rule >= 0) check_module(node.rule, type, path);
+    check_buffers(type, path);
     const std::size_t length = path.size();
     for (const ParameterSpec& parameter : type.parameters) {
       extend(path, parameter.name);
@@ -95,10 +97,57 @@ private:
     path += name;
   }
 
-  int module_rule(const std::string& path) const {
+  int module_rule(const std::string& path, const ModuleType& type) const {
     if (!parallel_) return -1;
-    const int expert = expert_.module_rule(path);
-    return expert >= 0 ? expert + placed_.expert_rules_begin : tensor_.module_rule(path);
+    const std::string first = first_loaded(type, path);
+    if (hooks_while_loading() && first.empty() && !has_loading_child(type, path)) return -1;
+    const int expert = expert_.module_rule(path, first);
+    return expert >= 0 ? expert + placed_.expert_rules_begin : tensor_.module_rule(path, first);
+  }
+
+  bool hooks_while_loading() const { return request_.dialect.at_least(4, 50) && request_.dialect.below(4, 54); }
+
+  // Of the parameters that have values of their own on disk, the first in alphabetical order.
+  std::string first_loaded(const ModuleType& type, const std::string& path) const {
+    std::string first;
+    for (const ParameterSpec& p : type.parameters)
+      if ((first.empty() || p.name < first) && !is_tied_away(path + "." + p.name)) first = p.name;
+    return first;
+  }
+
+  bool has_loading_child(const ModuleType& type, const std::string& path) const {
+    return std::any_of(type.children.begin(), type.children.end(), [&](const Child& child) {
+      if (child.is_list) return false;
+      std::string below = path;
+      extend(below, child.name);
+      return !first_loaded(model_.type(child.types.front()), below).empty();
+    });
+  }
+
+  bool is_tied_away(const std::string& parameter) const {
+    return std::any_of(model_.ties.begin(), model_.ties.end(), [&](const auto& tie) { return tie.first == parameter; });
+  }
+
+  // The default style of 4.52 and 4.53; 4.52.1 had withdrawn it.
+  bool replicates_by_default() const {
+    const Dialect& dialect = request_.dialect;
+    return parallel_ && request_.plan.kind != PlanKind::none && dialect.below(4, 54) && find_strategy("replicate", dialect);
+  }
+
+  // 4.54 - 4.57 slice what no rule hits, and a scalar cannot be sliced.
+  void check_buffers(const ModuleType& type, const std::string& path) {
+    const bool slices = request_.dialect.at_least(4, 54) && request_.dialect.below(5, 0);
+    if (!slices || !parallel_ || request_.plan.kind == PlanKind::none) return;
+    for (const ParameterSpec& buffer : type.buffers) {
+      std::string name = path;
+      extend(name, buffer.name);
+      if (buffer.shape.rank() > 0 || parameter_rule(name) >= 0) continue;
+      Cause cause;
+      cause.code = "TP105";
+      cause.message = "this version cannot load the scalar " + buffer.name + " on several ranks";
+      cause.library = "IndexError: slice() cannot be applied to a 0-dim tensor.";
+      add_fault(std::move(cause), -1, name, true);
+    }
   }
 
   int parameter_rule(const std::string& path) const {
@@ -120,10 +169,14 @@ private:
   void place_one(PlacedNode& node, const ModuleType& type, const ParameterSpec& parameter, const std::string& path) {
     const int rule = parameter_rule(path);
     node.parameter_rules.push_back(rule);
-    ParameterToPlace what{&type, &parameter, false, 1};
-    if (parameter.shape.rank() == 3) describe_pieces(what, path);
-    const RuleStrategy none;
-    const RuleStrategy& strategy = rule < 0 ? none : strategies_[static_cast<std::size_t>(rule)];
+    ParameterToPlace what{&type, &parameter};
+    if (parameter.shape.rank() > 1) describe_pieces(what, path);
+    RuleStrategy unplanned;
+    if (replicates_by_default() && !is_tied_away(path)) {
+      unplanned.kind = StrategyKind::replicate;
+      node.replicated_by_default = true;
+    }
+    const RuleStrategy& strategy = rule < 0 ? unplanned : strategies_[static_cast<std::size_t>(rule)];
     PlacedParameter placed = rule >= placed_.expert_rules_begin && rule >= 0
                                  ? place_on_expert_mesh(what, strategy)
                                  : place_parameter(m_, what, strategy.kind, strategy.custom);
@@ -155,6 +208,7 @@ private:
       if (!matches_pattern(rule.module, path)) continue;
       what.stacked = rule.how == CheckpointConversion::stack || rule.how == CheckpointConversion::stack_concat;
       if (rule.how == CheckpointConversion::stack_concat) what.pieces = static_cast<int>(rule.disk.size());
+      what.fused_parts = rule.parts;
       return;
     }
   }

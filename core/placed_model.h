@@ -28,6 +28,7 @@ struct PlacedNode {
   std::vector<PlacedParameter> parameters;
   std::vector<PlacedChild> children;
   bool has_split_parameters = false;  // here or below
+  bool replicated_by_default = false;  // 4.52, 4.53: parameters without a rule are DTensors
 };
 
 // A refusal while the plan is applied or the weights are loaded.
@@ -42,6 +43,7 @@ struct PlacedModel {
   std::vector<PlacedNode> nodes;
   int root = 0;
   std::vector<LoadFault> faults;
+  bool distributes_everything = false;  // 4.52, 4.53: buffers are DTensors, too
 
   const PlacedNode& node(int i) const { return nodes[static_cast<std::size_t>(i)]; }
 };

@@ -9,6 +9,7 @@ namespace tpsim {
 namespace {
 
 constexpr int kUnset = -1;
+constexpr std::int64_t kMaxStatements = 4096;  // with repetitions
 
 // Emits one program in static single assignment: every output has a slot of its own. A failed function returns false
 // (or a negative slot) with the fault filled in.
@@ -20,14 +21,8 @@ public:
   bool compile() {
     program_.inputs = source_.inputs;
     for (std::size_t i = 0; i < source_.inputs.size(); ++i) slots_[i] = new_slot();
-    for (const auto& statement : source_.statements) {
-      fault_.statement = &statement;
-      bool chosen = true;
-      if (statement.condition && !holds(*statement.condition, chosen)) return false;
-      if (!chosen) continue;
-      if (statement.kind == StatementKind::give_back) return give_back(statement.value);
-      if (!assign(statement)) return false;
-    }
+    if (!run(0, source_.statements.size())) return false;
+    if (returned_) return true;
     fault_.statement = nullptr;
     fault_.evaluation.message = "no return of this forward applies to the config";
     return false;
@@ -41,6 +36,47 @@ public:
 
 private:
   int new_slot() { return next_slot_++; }
+
+  // Statements begin .. end - 1, up to the return that applies.
+  bool run(std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end && !returned_; ++i) {
+      const Statement& statement = source_.statements[i];
+      fault_.statement = &statement;
+      no_grad_ = statement.no_grad;
+      if (++statements_ > kMaxStatements) return fail(statement.value, "the forward has too many statements");
+      bool chosen = true;
+      if (statement.condition && !holds(*statement.condition, chosen)) return false;
+      const std::size_t body = statement.kind == StatementKind::repeat ? end_of_body(i) : i + 1;
+      if (chosen && !execute(statement, i + 1, body)) return false;
+      i = body - 1;
+    }
+    return true;
+  }
+
+  bool execute(const Statement& statement, std::size_t body, std::size_t end) {
+    if (statement.kind == StatementKind::repeat) return repeat(statement, body, end);
+    if (statement.kind == StatementKind::assign || statement.kind == StatementKind::loop) return assign(statement);
+    returned_ = true;
+    return give_back(statement.value);
+  }
+
+  std::size_t end_of_body(std::size_t at) const {
+    std::size_t end = at + 1;
+    while (end < source_.statements.size() && source_.statements[end].depth > source_.statements[at].depth) ++end;
+    return end;
+  }
+
+  bool repeat(const Statement& statement, std::size_t body, std::size_t end) {
+    Value scratch;
+    const Value* value = evaluate(*statement.count, scratch);
+    if (value == nullptr) return false;
+    const auto* count = std::get_if<std::int64_t>(&value->data);
+    if (count == nullptr || *count < 0)
+      return fail(statement.value, "the number of repetitions is " + to_json(*value).substr(0, 60));
+    for (std::int64_t i = 0; i < *count && !returned_; ++i)
+      if (!run(body, end)) return false;
+    return true;
+  }
 
   bool fail(const FlowNode& node, std::string message) {
     fault_.evaluation.message = std::move(message);
@@ -150,12 +186,14 @@ private:
   // Appends the instruction with new slots for its outputs, which it returns.
   std::vector<int> push(Instruction instruction) {
     instruction.outputs = new_slots(instruction.outputs.size());
+    instruction.no_grad = no_grad_;
     program_.code.push_back(std::move(instruction));
     return program_.code.back().outputs;
   }
 
   int push_one(Instruction instruction) {
     instruction.outputs = {new_slot()};
+    instruction.no_grad = no_grad_;
     program_.code.push_back(std::move(instruction));
     return program_.code.back().outputs[0];
   }
@@ -169,9 +207,23 @@ private:
     instruction.child = child.index;
     if (!arguments(call, instruction)) return false;
     instruction.outputs.resize(statement.targets.size());
-    if (statement.takes_apart && statement.targets.size() == 1) instruction.ints = {1};
+    instruction.ints = handed_on(statement, call);
     set_targets(statement, push(std::move(instruction)));
     return true;
+  }
+
+  // ints of for_each: tuple of one; then per further output the input that it replaces, -1 = none.
+  static std::vector<std::int64_t> handed_on(const Statement& statement, const FlowNode& call) {
+    if (statement.takes_apart && statement.targets.size() == 1) return {1};
+    std::vector<std::int64_t> ints;
+    for (std::size_t t = 1; t < statement.targets.size(); ++t) {
+      if (ints.empty()) ints.push_back(0);
+      const auto found = std::find_if(call.children.begin(), call.children.end(), [&](const FlowNode& argument) {
+        return argument.kind == FlowKind::variable && argument.index == statement.targets[t];
+      });
+      ints.push_back(found == call.children.end() ? -1 : found - call.children.begin());
+    }
+    return ints;
   }
 
   bool arguments(const FlowNode& call, Instruction& instruction) {
@@ -392,6 +444,9 @@ private:
   const ProgramContext& context_;
   std::vector<int> slots_;  // by variable
   int next_slot_ = 0;
+  std::int64_t statements_ = 0;
+  bool returned_ = false;
+  bool no_grad_ = false;
   Program program_;
   ProgramFault fault_;
 };

@@ -34,6 +34,7 @@ constexpr std::array kAttention{P{"q"},
                                 P{"v"},
                                 P{"mask"},
                                 P{"sinks", Take::tensor, false},
+                                P{"bias", Take::tensor, false},
                                 P{"groups", Take::integer, false},
                                 P{"window", Take::integer, false},
                                 P{"softcap", Take::number, false},
@@ -69,6 +70,8 @@ constexpr std::array kEachExpert{P{"list", Take::module_list}, P{"x"}, P{"indice
 constexpr std::array kPerSlice{P{"list", Take::module_list}, P{"x"}, P{"dim", Take::integer}};
 constexpr std::array kPair{P{"a"}, P{"b"}};
 constexpr std::array kScan{P{"kind", Take::text}, P{"tensors", Take::tensors}};
+constexpr std::array kRepeatHeads{P{"x"}, P{"n", Take::integer}};
+constexpr std::array kOpaque{P{"name", Take::text}, P{"like"}, P{"tensors", Take::tensors, false}};
 
 constexpr std::array kOperations{
     OperationSpec{"view_heads", Op::view_heads, 1, kViewHeads},
@@ -109,6 +112,8 @@ constexpr std::array kOperations{
     OperationSpec{"repeat_rows", Op::repeat_rows, 1, kXLike},
     OperationSpec{"split_rows", Op::split_rows, 1, kXLike},
     OperationSpec{"sum_groups", Op::sum_groups, 1, kXLike},
+    OperationSpec{"repeat_heads", Op::repeat_heads, 1, kRepeatHeads},
+    OperationSpec{"opaque", Op::opaque, 1, kOpaque},
 };
 
 constexpr std::int64_t kMaxConstant = std::int64_t{1} << 40;
@@ -222,8 +227,8 @@ void set_reshape(Constants& constants, Instruction& instruction) {
 void set_attention(Constants& constants, Instruction& instruction) {
   const auto width = constants.integer("cache_width", 0);
   const auto cache = constants.text("cache"), kind = constants.text("kind");
-  constants.require(cache.empty() || cache == "latent" || cache == "state",
-                    "cache is \"" + cache + "\"; known: \"latent\", \"state\"");
+  constants.require(cache.empty() || cache == "latent" || cache == "state" || cache == "shared",
+                    "cache is \"" + cache + "\"; known: \"latent\", \"state\", \"shared\"");
   constants.require((cache == "latent") == (width > 0), "cache=\"latent\" and cache_width go together");
   constants.require((cache == "state") <= (kind == "lightning"), "cache=\"state\" belongs to kind=\"lightning\"");
   constants.require(kind.empty() || kind == "lightning", "kind is \"" + kind + "\"; known: \"lightning\"");
@@ -233,6 +238,7 @@ void set_attention(Constants& constants, Instruction& instruction) {
   constants.require(instruction.ints[kGroups] >= 1, "groups is " + std::to_string(instruction.ints[kGroups]));
   for (const auto number : instruction.ints)
     constants.require(number >= 0, "a negative number: " + std::to_string(number));
+  if (cache == "shared") instruction.ints[kLatentWidth] = kSharedCache;
   instruction.text = kind;
   instruction.number = constants.number("scale");
   instruction.softcap = constants.number("softcap");
@@ -276,6 +282,11 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
   if (spec.op == Op::view_heads) {
     instruction.ints = {constants.integer("d", 0)};
     constants.require(instruction.ints[0] > 0, "d is " + std::to_string(instruction.ints[0]));
+  } else if (spec.op == Op::repeat_heads) {
+    instruction.ints = {constants.integer("n", 0)};
+    constants.require(instruction.ints[0] > 0, "n is " + std::to_string(instruction.ints[0]));
+  } else if (spec.op == Op::opaque) {
+    instruction.text = constants.text("name");
   } else if (spec.op == Op::transpose) {
     instruction.ints = {constants.integer("a", 0), constants.integer("b", 0)};
   } else if (spec.op == Op::reshape) {

@@ -50,6 +50,8 @@ public:
     Statement statement;
     statement.text = line;
     text_ = line;
+    statement.depth = static_cast<int>(std::min(line.find_first_not_of(' '), line.size()));
+    if (auto placed = indented(statement.depth); !placed) return placed;
     auto parsed = body(line, statement);
     if (parsed) program_.statements.push_back(std::move(statement));
     return parsed;
@@ -79,8 +81,32 @@ private:
     return std::move(parsed->root);
   }
 
+  // A body is indented deeper than its "repeat", and ends where a line is indented as that or less.
+  Result<void> indented(int depth) const {
+    const int before = program_.statements.empty() ? 0 : program_.statements.back().depth;
+    const bool opened = !program_.statements.empty() && program_.statements.back().kind == StatementKind::repeat;
+    if (opened == (depth > before)) return {};
+    return input_error(opened ? "the body of a \"repeat\" is indented" : "only the body of a \"repeat\" is indented");
+  }
+
+  // `repeat COUNT:`
+  Result<void> repeat(std::string_view line, Statement& statement) {
+    if (!line.ends_with(':')) return input_error("\"repeat COUNT:\" stands alone, its body indented below");
+    statement.kind = StatementKind::repeat;
+    auto count = expression(line.substr(7, line.size() - 8), Grammar::value);
+    if (!count) return count.error();
+    if (auto bound = constant(*count); !bound) return bound;
+    statement.count = *std::move(count);
+    return {};
+  }
+
   Result<void> body(std::string_view line, Statement& statement) {
     line = trimmed(line);
+    if (line.starts_with("no_grad:")) {
+      statement.no_grad = true;
+      return body(line.substr(8), statement);
+    }
+    if (line.starts_with("repeat ")) return repeat(line, statement);
     if (line.starts_with("if ")) return guarded(line, statement);
     if (line.starts_with("for ")) return loop(line, statement);
     if (line == "return" || line.starts_with("return ")) {
@@ -135,7 +161,7 @@ private:
     return carried(statement);
   }
 
-  // The first argument of a loop's call is the first name that it assigns, and no other argument is.
+  // The first argument of a loop's call is the first name that it assigns.
   Result<void> carried(const Statement& statement) const {
     const auto& arguments = statement.value.children;
     const auto is_carried = [&](const FlowNode& node) {
@@ -145,7 +171,7 @@ private:
       return input_error("the first argument of a loop's call is the first name it assigns: \"x = layer(x, ...)\"");
     }
     for (std::size_t i = 1; i < arguments.size(); ++i) {
-      if (is_carried(arguments[i])) return input_error("a loop hands on its first argument only");
+      if (is_carried(arguments[i])) return input_error("a loop hands on \"x\" as its first argument only");
     }
     return {};
   }
@@ -448,6 +474,8 @@ Result<ProgramTemplate> parse_program(std::span<const std::string> lines, const 
   }
   line = lines.size() - 1;
   auto program = parser.take();
+  if (!program.statements.empty() && program.statements.back().kind == StatementKind::repeat)
+    return input_error("the body of the \"repeat\" is missing");
   const auto returns = [](const Statement& s) { return s.kind == StatementKind::give_back; };
   if (std::none_of(program.statements.begin(), program.statements.end(), returns)) {
     return input_error("the forward has no return");

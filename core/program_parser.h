@@ -41,7 +41,7 @@ struct FlowNode {
   std::vector<int> inputs;                     // operation: child per parameter, -1 = none given
 };
 
-enum class StatementKind { assign, loop, give_back };
+enum class StatementKind { assign, loop, give_back, repeat };
 
 struct Statement {
   StatementKind kind = StatementKind::assign;
@@ -50,7 +50,10 @@ struct Statement {
   std::optional<Node> condition;
   std::vector<int> targets;  // variables
   bool takes_apart = false;  // `a, b = ` and `a, = `
+  bool no_grad = false;
   FlowNode value;
+  std::optional<Node> count;  // repeat: how often
+  int depth = 0;              // of indentation; a repeat's body is what follows deeper
 };
 
 struct ProgramTemplate {

@@ -35,6 +35,7 @@ private:
       extend(spec.pattern, type.parameters[i].name);
       if (!is_tied_away(spec.pattern)) add(std::move(spec), node, type, i, depth == 1);
     }
+    if (loads_buffers_as_parameters()) add_buffers(type, at);
     for (std::size_t c = 0; c < type.children.size(); ++c) {
       ShardSpec next = at;
       extend(next.pattern, type.children[c].name);
@@ -84,6 +85,23 @@ private:
     const int ranks = std::max(request_.parallelism.tp, request_.parallelism.ep);
     for (int r = 0; r < ranks; ++r) spec.ranks.push_back(share(placed, r, spec.dtype));
     shards_.push_back(std::move(spec));
+  }
+
+  // Up to 4.57 whatever a rank of several loads from disk is set as a Parameter, buffers too.
+  bool loads_buffers_as_parameters() const {
+    return m_.dialect().below(5, 0) && m_.ranks() > 1 && request_.plan.kind != PlanKind::none;
+  }
+
+  void add_buffers(const ModuleType& type, const ShardSpec& at) {
+    for (const ParameterSpec& buffer : type.buffers) {
+      ShardSpec spec = at;
+      extend(spec.pattern, buffer.name);
+      spec.shape = buffer.shape;
+      spec.dtype = is_quantised(request_.workload.weights) ? request_.workload.activations : request_.workload.weights;
+      spec.bytes = storage_bytes(spec.dtype, spec.shape);
+      spec.ranks.assign(static_cast<std::size_t>(m_.ranks()), RankShard{spec.shape, {}, spec.bytes});
+      shards_.push_back(std::move(spec));
+    }
   }
 
   RankShard share(const PlacedParameter& placed, int rank, DType dtype) const {
