@@ -156,6 +156,8 @@ TEST_CASE("expression: functions", "[expression]") {
              {"log(1)", "0.0"},
              {"any([0, 1])", "true"},
              {"all([0, 1])", "false"},
+             {"is_list([0])", "true"},
+             {"is_list(0)", "false"},
              {"float(2)", "2.0"}});
 }
 

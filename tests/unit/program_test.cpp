@@ -100,16 +100,21 @@ TEST_CASE("program: every operation becomes its instruction", "[program]") {
        Op::attention,
        {0, 1, 2, -1},
        {1, 0, 0, 0, 0, 64, 1, 2}},
+      {"attention(ta, tb, tc, none, bias=td)", Op::attention, {0, 1, 2, -1, -1, 3}, {1, 0, 0, 0, 0, 0, 0, 0}},
+      {"attention(ta, tb, tc, none, cache='shared')", Op::attention, {0, 1, 2, -1}, {1, 0, kSharedCache, 0, 0, 0, 0, 0}},
       {"scatter_topk(ta, tb, tc)", Op::scatter_topk, {0, 1, 2}, {}},
-      {"experts(ta, tb, tc, td, ta)", Op::experts, {0, 1, 2, 3, 0}, {0, 0}},
+      {"experts(ta, tb, tc, td, ta)", Op::experts, {0, 1, 2, 3, 0}, {0, 0, 0}},
+      {"experts(ta, tb, tc, td, ta, ungated=true)", Op::experts, {0, 1, 2, 3, 0}, {0, 0, 1}},
       {"experts(ta, tb, tc, td, ta, gate_up_bias=tb, down_bias=tc, transposed=true, interleaved=true)",
        Op::experts,
        {0, 1, 2, 3, 0, 1, 2},
-       {1, 1}},
+       {1, 1, 0}},
       {"bmm(ta, tb)", Op::bmm, {0, 1}, {}},
       {"repeat_rows(ta, tb)", Op::repeat_rows, {0, 1}, {}},
       {"split_rows(ta, tb)", Op::split_rows, {0, 1}, {}},
       {"sum_groups(ta, tb)", Op::sum_groups, {0, 1}, {}},
+      {"repeat_heads(ta, n)", Op::repeat_heads, {0}, {3}},
+      {"opaque('indexer', ta, tb, tc)", Op::opaque, {0, 1, 2}, {}},
       {"ta + tb", Op::add, {0, 1}, {}},
       {"ta - tb", Op::sub, {0, 1}, {}},
       {"ta * tb", Op::mul, {0, 1}, {}},
@@ -215,6 +220,45 @@ TEST_CASE("program: loops hand on their first argument", "[program]") {
   CHECK(program->results == Slots{3});
 }
 
+TEST_CASE("program: loops hand on further names that they assign", "[program]") {
+  const std::string modules = R"j({ "layers": "[Two() for i in n]" })j";
+  const auto program = compile({"(x, m)", "k = none", "for layer in layers: x, k = layer(x, m, key=k)", "return x, k"}, modules);
+  INFO(error_text(program));
+  REQUIRE(program);
+  const auto& code = program->code;
+  REQUIRE(code.size() == 2);
+  CHECK(code[1].inputs == Slots{0, 1, 2});
+  CHECK(code[1].keyword_begin == 2);
+  CHECK(code[1].ints == Ints{0, 2});
+  CHECK(program->results == code[1].outputs);
+}
+
+TEST_CASE("program: repetitions nest and end with their indentation", "[program]") {
+  const auto program = compile({"(x)", "repeat n - 1:", "  repeat n:", "    x = cast(x)", "  x = softmax(x)",
+                                "if off: repeat n:", "  x = norm_free(x)", "return -x"});
+  INFO(error_text(program));
+  REQUIRE(program);
+  std::string ops;
+  for (const auto& code : program->code) ops += code.op == Op::cast ? 'c' : code.op == Op::softmax ? 's' : '.';
+  CHECK(ops == "cccscccs.");
+}
+
+TEST_CASE("program: faults of repetitions", "[program][errors]") {
+  CHECK(fault({"(x)", "repeat n:", "x = cast(x)", "return x"}) == "the body of a \"repeat\" is indented");
+  CHECK(fault({"(x)", "x = cast(x)", "  x = cast(x)", "return x"}) == "only the body of a \"repeat\" is indented");
+  CHECK(fault({"(x)", "return x", "repeat n:"}) == "the body of the \"repeat\" is missing");
+  CHECK(fault({"(x)", "repeat half:", "  x = cast(x)", "return x"}) == "the number of repetitions is 0.5");
+  CHECK(fault({"(x)", "repeat 5000:", "  x = cast(x)", "return x"}) == "the forward has too many statements");
+}
+
+TEST_CASE("program: statements without gradients", "[program]") {
+  const auto program = compile({"(x)", "no_grad: x = cast(x)", "return softmax(x)"});
+  INFO(error_text(program));
+  REQUIRE(program);
+  CHECK(program->code[0].no_grad);
+  CHECK_FALSE(program->code[1].no_grad);
+}
+
 TEST_CASE("program: a list of experts, slices and an activation module", "[program]") {
   const std::string modules = R"j({ "list": "[linear(4, 4) for i in 4]", "act_fn": "activation('silu')" })j";
   const auto each = one("each_expert(list, ta, tb, tc)", modules);
@@ -316,7 +360,7 @@ TEST_CASE("program: faults of calls and loops", "[program][errors]") {
   CHECK(fault({"(x, m)", "for a in list: x = a(m, x)", "return x"}, modules)
             .starts_with("the first argument of a loop's call"));
   CHECK(fault({"(x, m)", "for a in list: x = a(x, x)", "return x"}, modules) ==
-        "a loop hands on its first argument only");
+        "a loop hands on \"x\" as its first argument only");
   CHECK(fault({"(x)", "for a in list: x = cast(x)", "return x"}, modules)
             .starts_with("the body of a loop calls the element"));
   CHECK(fault({"(x)", "return two.outer(x)"}, modules) == "module \"two\" has no module \"outer\" for this config");
