@@ -31,7 +31,7 @@ Error unknown_hardware(std::string_view name) {
   const std::string question = near.empty() ? "" : "; did you mean \"" + near.front() + "\"?";
   Error error = usage_error("no hardware \"" + std::string(name) + "\"" + question);
   error.details = {"list: tpsim hardware list"};
-  error.fixes = {near.empty() ? "--hw FILE.json (docs/schema/hardware.schema.json)" : "--hw " + near.front()};
+  error.fixes = {near.empty() ? "--hw FILE.json (docs/schema/hardware-profile.schema.json)" : "--hw " + near.front()};
   return error;
 }
 

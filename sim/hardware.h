@@ -53,7 +53,7 @@ FlopsPerSecond peak_rate(const Hardware& hardware, DType dtype);
 // NAME of a catalogue entry (letter case aside) or a JSON file. Errors: unknown (with near names), fields missing, of
 // the wrong type or impossible.
 Result<Hardware> load_hardware(std::string_view name_or_file);
-// One profile (docs/schema/hardware.schema.json).
+// One profile (docs/schema/hardware-profile.schema.json).
 Result<Hardware> read_hardware(std::string_view text, const std::string& file);
 std::vector<std::string> hardware_names();  // sorted
 
