@@ -241,12 +241,16 @@ TEST_CASE("architecture errors: the form of the file", "[architecture][errors]")
   CHECK(fault("\"tie\": {", "\"checkpoint\": [{\"module\": \"a\"}], \"tie\": {") ==
         "error: a rule has \"module\" and \"disk\"\n  --> toy.json#/checkpoint/0\n");
   CHECK(fault("\"tie\": {", "\"checkpoint\": [{\"module\": \"a\", \"disk\": \"b\", \"how\": \"split\"}], \"tie\": {") ==
-        "error: \"split\" is none of rename, stack, stack_concat, transpose, chunk, prefix\n  --> toy.json#/checkpoint/0/how\n");
+        "error: \"split\" is none of rename, stack, stack_concat, transpose, chunk, prefix\n  --> "
+        "toy.json#/checkpoint/0/how\n");
   const auto chunk_fault =
-      "error: \"chunk\", and nothing else, has one \"disk\" name and \"part\" below \"parts\"\n  --> toy.json#/checkpoint/0\n";
-  CHECK(fault("\"tie\": {", "\"checkpoint\": [{\"module\": \"a\", \"disk\": \"b\", \"how\": \"chunk\", \"part\": 2, "
-                            "\"parts\": 2}], \"tie\": {") == chunk_fault);
-  CHECK(fault("\"tie\": {", "\"checkpoint\": [{\"module\": \"a\", \"disk\": \"b\", \"part\": 0}], \"tie\": {") == chunk_fault);
+      "error: \"chunk\", and nothing else, has one \"disk\" name and \"part\" below \"parts\"\n  --> "
+      "toy.json#/checkpoint/0\n";
+  CHECK(fault("\"tie\": {",
+              "\"checkpoint\": [{\"module\": \"a\", \"disk\": \"b\", \"how\": \"chunk\", \"part\": 2, "
+              "\"parts\": 2}], \"tie\": {") == chunk_fault);
+  CHECK(fault("\"tie\": {", "\"checkpoint\": [{\"module\": \"a\", \"disk\": \"b\", \"part\": 0}], \"tie\": {") ==
+        chunk_fault);
   CHECK(message(build("[]")) == "a description is an object, not a list");
   CHECK(message(build("{")).find("not valid JSON") != std::string::npos);
 }

@@ -20,6 +20,7 @@ public:
     add("text_number", Value{std::string("80")});
     add("kinds", Value{ValueList{Value{std::string("full")}, Value{std::string("sliding")}}});
     add("rope", Value{ValueObject{{"theta", Value{10000.0}}, {"factor", Value{}}}});
+    add("numbered", Value{ValueObject{{"05", Value{std::string("five")}}, {"00", Value{std::string("zero")}}}});
     add("yes", Value{true});
   }
 
@@ -158,6 +159,10 @@ TEST_CASE("expression: functions", "[expression]") {
              {"all([0, 1])", "false"},
              {"is_list([0])", "true"},
              {"is_list(0)", "false"},
+             {"member_at(numbered, 5)", "\"five\""},
+             {"member_at(numbered, 0)", "\"zero\""},
+             {"member_at(numbered, 50)", "null"},
+             {"member_at(none, 1)", "null"},
              {"float(2)", "2.0"}});
 }
 
@@ -175,7 +180,7 @@ TEST_CASE("expression: what cannot be evaluated says why", "[expression][errors]
              {"kinds < 2", "error: \"kinds\" is a list [\"full\", \"sliding\"], a number is needed"},
              {"kinds[2]", "error: index 2 is outside \"kinds\" of length 2"},
              {"rope['nope']", "error: the object has no key \"nope\""},
-             {"heads[0]", "error: \"heads\" is an integer 32, a list or an object is needed"},
+             {"heads[0]", "error: \"heads\" is an integer 32, a list, an object or a text is needed"},
              {"1 in heads", "error: \"heads\" is an integer 32, a list or an object is needed"},
              {"len(heads)", "error: len(32) has no value"},
              {"min([])", "error: min([]) has no value"},

@@ -101,7 +101,10 @@ TEST_CASE("program: every operation becomes its instruction", "[program]") {
        {0, 1, 2, -1},
        {1, 0, 0, 0, 0, 64, 1, 2}},
       {"attention(ta, tb, tc, none, bias=td)", Op::attention, {0, 1, 2, -1, -1, 3}, {1, 0, 0, 0, 0, 0, 0, 0}},
-      {"attention(ta, tb, tc, none, cache='shared')", Op::attention, {0, 1, 2, -1}, {1, 0, kSharedCache, 0, 0, 0, 0, 0}},
+      {"attention(ta, tb, tc, none, cache='shared')",
+       Op::attention,
+       {0, 1, 2, -1},
+       {1, 0, kSharedCache, 0, 0, 0, 0, 0}},
       {"scatter_topk(ta, tb, tc)", Op::scatter_topk, {0, 1, 2}, {}},
       {"experts(ta, tb, tc, td, ta)", Op::experts, {0, 1, 2, 3, 0}, {0, 0, 0}},
       {"experts(ta, tb, tc, td, ta, ungated=true)", Op::experts, {0, 1, 2, 3, 0}, {0, 0, 1}},
@@ -222,7 +225,8 @@ TEST_CASE("program: loops hand on their first argument", "[program]") {
 
 TEST_CASE("program: loops hand on further names that they assign", "[program]") {
   const std::string modules = R"j({ "layers": "[Two() for i in n]" })j";
-  const auto program = compile({"(x, m)", "k = none", "for layer in layers: x, k = layer(x, m, key=k)", "return x, k"}, modules);
+  const auto program =
+      compile({"(x, m)", "k = none", "for layer in layers: x, k = layer(x, m, key=k)", "return x, k"}, modules);
   INFO(error_text(program));
   REQUIRE(program);
   const auto& code = program->code;
