@@ -149,6 +149,21 @@ std::optional<Value> member(const ValueList& arguments) {
   return value == nullptr || value->is_null() ? missing : *value;
 }
 
+// member_at(object, i): of the key that reads as i, with leading zeros or without; none where there is none.
+std::optional<Value> numbered_member(const ValueList& arguments) {
+  const auto index = as_integer(arguments[1]);
+  if (!index) return std::nullopt;
+  if (arguments[0].is_null()) return Value{};
+  const auto* object = std::get_if<ValueObject>(&arguments[0].data);
+  if (object == nullptr) return std::nullopt;
+  const std::string wanted = std::to_string(*index);
+  for (const auto& [key, value] : *object) {
+    const auto zeros = std::min(key.find_first_not_of('0'), key.empty() ? 0 : key.size() - 1);
+    if (key.substr(zeros) == wanted) return value;
+  }
+  return Value{};
+}
+
 std::optional<Value> real(const ValueList& arguments) {
   const auto x = as_real(arguments[0]);
   return x ? std::optional(Value{*x}) : std::nullopt;
@@ -166,7 +181,7 @@ std::optional<Value> all_true(const ValueList& arguments) {
   return Value{std::all_of(list->begin(), list->end(), truthy)};
 }
 
-constexpr std::array<ExpressionFunction, 17> kFunctions{{
+constexpr std::array<ExpressionFunction, 18> kFunctions{{
     {"min", 1, 16, [](const ValueList& a) { return extreme(a, false); }},
     {"max", 1, 16, [](const ValueList& a) { return extreme(a, true); }},
     {"len", 1, 1, length},
@@ -182,6 +197,7 @@ constexpr std::array<ExpressionFunction, 17> kFunctions{{
     {"any", 1, 1, any_true},
     {"all", 1, 1, all_true},
     {"get", 2, 3, member},
+    {"member_at", 2, 2, numbered_member},
     {"version", 2, 2, version_number},
     {"is_list", 1, 1, [](const ValueList& a) { return std::optional(Value{std::holds_alternative<ValueList>(a[0].data)}); }},
 }};
