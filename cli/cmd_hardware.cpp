@@ -95,18 +95,33 @@ Table properties(const Hardware& h, Units units) {
   for (const auto& [dtype, flops] : h.peak) rate("peak." + std::string(to_string(dtype)), flops.value, "FLOP/s");
   add_property(table, h, "multiprocessors", cell(std::int64_t{h.multiprocessors}));
   add_property(table, h, "devices_per_node", cell(std::int64_t{h.devices_per_node}));
+  const auto time = [&](const std::string& field, Seconds value) {
+    add_property(table, h, field, cell(microseconds(value), 3, time_text(value.count())));
+  };
+  const auto bytes = [&](const std::string& field, Bytes value) {
+    add_property(table, h, field, cell(value.value, bytes_text(value.value, units)));
+  };
+  const auto fraction = [&](const std::string& field, double value) {
+    add_property(table, h, field, cell(value, 3, fixed(value, 2)));
+  };
   add_property(table, h, "link", cell(h.link.name));
   rate("link.per_direction", h.link.per_direction.value, "B/s");
-  add_property(table, h, "link.latency", cell(microseconds(h.link.latency), 3, time_text(h.link.latency.count())));
+  time("link.latency", h.link.latency);
+  time("link.start", h.link.start);
+  if (h.link.one_shot.count() > 0) time("link.one_shot", h.link.one_shot);
+  if (h.link.shared) add_property(table, h, "link.shared", cell(std::string("yes")));
   add_property(table, h, "network", cell(h.network.name));
   rate("network.per_direction", h.network.per_direction.value, "B/s");
-  add_property(table, h, "network.latency",
-               cell(microseconds(h.network.latency), 3, time_text(h.network.latency.count())));
-  add_property(table, h, "runtime_reserve", cell(h.runtime_reserve.value, bytes_text(h.runtime_reserve.value, units)));
-  add_property(table, h, "kernel_floor", cell(microseconds(h.kernel_floor), 3, time_text(h.kernel_floor.count())));
-  add_property(table, h, "compute_efficiency", cell(h.compute_efficiency, 3, fixed(h.compute_efficiency, 2)));
-  add_property(table, h, "bandwidth_efficiency", cell(h.bandwidth_efficiency, 3, fixed(h.bandwidth_efficiency, 2)));
-  add_property(table, h, "link_efficiency", cell(h.link_efficiency, 3, fixed(h.link_efficiency, 2)));
+  time("network.latency", h.network.latency);
+  time("network.start", h.network.start);
+  bytes("runtime_reserve", h.runtime_reserve);
+  bytes("communicator_reserve", h.communicator_reserve);
+  time("kernel_floor", h.kernel_floor);
+  fraction("compute_efficiency", h.compute_efficiency);
+  fraction("attention_efficiency", h.attention_efficiency);
+  fraction("bandwidth_efficiency", h.bandwidth_efficiency);
+  fraction("link_efficiency", h.link_efficiency);
+  fraction("network_efficiency", h.network_efficiency);
   add_property(table, h, "source", cell(std::string(to_string(h.source))));
   return table;
 }
