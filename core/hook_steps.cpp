@@ -124,15 +124,6 @@ void ep_router_after(Machine& m, const Hook& hook, ModuleCall& call) {
            "IndexError: index is out of bounds");
     return;
   }
-  const bool cuts_scores = m.dialect().generation() == Generation::dtensor_hooks && m.ranks() > 1;
-  const ForwardValue& scores = call.output.items[first];
-  if (cuts_scores && scores.is_tensor() && scores.tensor.local.at(0)[-1] < experts) {
-    m.fail("TP121",
-           "this version keeps the columns of a rank's experts of the scores, and the router returns " +
-               std::to_string(scores.tensor.local.at(0)[-1]) + " columns for " + std::to_string(experts) + " experts",
-           "IndexError: index is out of bounds");
-    return;
-  }
   call.output.items[first + 1].tensor.elements = Elements::masked_routing;
   if (m.dialect().at_least(5, 17) && call.output.items[first].is_tensor())
     reduce_gradient(m, call.output.items[first].tensor);

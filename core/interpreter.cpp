@@ -100,7 +100,6 @@ private:
     std::optional<Hook> hook;
     if (node.rule >= 0) hook = hook_of(node.rule, node_index);
     if (node.rule < 0 && node.replicated_by_default) hook.emplace();
-    if (node.rule < 0 && node.replicated_by_default) hook.emplace();
     if (hook && !is_installed(*hook, type, m_.dialect())) hook.reset();
     std::size_t causes = m_.causes().size();
     if (hook) before_call(m_, *hook, call);
@@ -436,7 +435,6 @@ private:
       if (buffer.name == code.text) {
         TensorState state = replicated(m_, buffer.shape);
         state.storage = kPersistentStorage;
-        if (placed_.distributes_everything) state.belief = Belief{Replicate{}, buffer.shape};
         if (placed_.distributes_everything) state.belief = Belief{Replicate{}, buffer.shape};
         return state;
       }

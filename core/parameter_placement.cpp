@@ -165,13 +165,6 @@ Shape believed_shape(const Machine& m, const PlacedParameter& placed, const Cut&
   return state.ideal.with(cut.dim, state.local.at(0)[cut.dim] * m.ranks());
 }
 
-// Where rows were dropped, the library multiplies what it has by the ranks.
-Shape believed_shape(const Machine& m, const PlacedParameter& placed, const Cut& cut) {
-  const TensorState& state = placed.state;
-  if (cut.how != Cut::How::along || !drops_rows(m.dialect())) return state.ideal;
-  return state.ideal.with(cut.dim, state.local.at(0)[cut.dim] * m.ranks());
-}
-
 void cut_state(Machine& m, PlacedParameter& placed, const Cut& cut, int content_blocks) {
   TensorState& state = placed.state;
   const std::int64_t extent = state.ideal[cut.dim];

@@ -150,22 +150,6 @@ private:
     }
   }
 
-  // 4.54 - 4.57 slice what no rule hits, and a scalar cannot be sliced.
-  void check_buffers(const ModuleType& type, const std::string& path) {
-    const bool slices = request_.dialect.at_least(4, 54) && request_.dialect.below(5, 0);
-    if (!slices || !parallel_ || request_.plan.kind == PlanKind::none) return;
-    for (const ParameterSpec& buffer : type.buffers) {
-      std::string name = path;
-      extend(name, buffer.name);
-      if (buffer.shape.rank() > 0 || parameter_rule(name) >= 0) continue;
-      Cause cause;
-      cause.code = "TP105";
-      cause.message = "this version cannot load the scalar " + buffer.name + " on several ranks";
-      cause.library = "IndexError: slice() cannot be applied to a 0-dim tensor.";
-      add_fault(std::move(cause), -1, name, true);
-    }
-  }
-
   int parameter_rule(const std::string& path) const {
     if (!parallel_) return -1;
     const int expert = expert_.parameter_rule(path);
