@@ -123,9 +123,10 @@ TEST_CASE("read_hardware: a value of the wrong type or without its unit", "[hard
   CHECK(error_after(R"("name": "toy")", R"("name": 7)") == "error: \"name\" is 7: expected a text\n  --> toy.json\n");
   CHECK(error_after(R"("one_shot": "4 us")", R"("shared": "yes")") ==
         "error: \"link.shared\" is \"yes\": expected true or false\n  --> toy.json\n");
-  CHECK(error_after(R"("source": "toy data sheet")", R"("origin": "toy data sheet")") ==
-        "error: \"peak.bf16\" is {\"value\": \"100 TFLOP/s\", \"origin\": \"toy data sheet\"}: expected {\"value\": ..., "
-        "\"source\": \"where the figure was read\"}\n  --> toy.json\n");
+  CHECK(
+      error_after(R"("source": "toy data sheet")", R"("origin": "toy data sheet")") ==
+      "error: \"peak.bf16\" is {\"value\": \"100 TFLOP/s\", \"origin\": \"toy data sheet\"}: expected {\"value\": ..., "
+      "\"source\": \"where the figure was read\"}\n  --> toy.json\n");
   CHECK(error_after(R"("memory": "10 GiB")", R"("memory": {"size": "10 GiB"})") ==
         "error: \"memory\" is {\"size\": \"10 GiB\"}: expected a value, or {\"value\": ..., \"source\": \"...\"}\n"
         "  --> toy.json\n");
