@@ -64,6 +64,8 @@ public:
   int rule = -1;
   std::string full_module() const;
 
+  std::vector<std::string> outside;  // modules with weights that feed the first layer
+
   int group = 0;              // ranks of the collectives; 0 = all
   bool data_dependent = false;
   bool gradients = true;  // false: under torch.no_grad

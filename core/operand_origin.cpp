@@ -57,6 +57,7 @@ Operand describe_operand(const Machine& m, const TensorState& tensor) {
     walk(m, m.trace->graph, tensor.node, operand);
   else
     operand.from_outside = true;
+  if (operand.from_outside && operand.modules.empty()) operand.modules = m.outside;
   return operand;
 }
 

@@ -1,0 +1,240 @@
+#include "core/lint_shards.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/lint_facts.h"
+#include "core/plan_keys.h"
+
+namespace tpsim {
+namespace {
+
+// A module left whole counts as large from here on: a hundredth of the weights, and at least this much.
+constexpr std::int64_t kLargeReplicaBytes = 64 << 20;
+constexpr std::int64_t kGroupedRowBytes = 16;
+
+std::string owner(const std::string& parameter) {
+  const auto dot = parameter.rfind('.');
+  return dot == std::string::npos ? std::string() : parameter.substr(0, dot);
+}
+
+Diagnostic about(const Analysis& a, const ShardSpec& spec, const char* code, Severity severity) {
+  Diagnostic d;
+  d.code = code;
+  d.severity = severity;
+  d.where = spec.pattern;
+  d.count = static_cast<int>(spec.count);
+  attach_rule(a, spec.rule, d);
+  return d;
+}
+
+bool is_table(const Model& model, const ShardSpec& spec) {
+  const std::string name = short_name(owner(spec.pattern));
+  return spec.count == 1 && spec.shape.rank() == 2 && spec.shape[0] == model.vocab_size &&
+         (name == "embed_tokens" || name == "embed_in" || name == "wte" || name == "word_embeddings");
+}
+
+bool is_head(const Model& model, const ShardSpec& spec) {
+  return spec.count == 1 && spec.shape.rank() == 2 && spec.shape[0] == model.vocab_size && !is_table(model, spec);
+}
+
+// The rule that this release has for the module, where its author can state it.
+std::optional<Fix> rule_for_replica(const Model& model, const AnalysisRequest& request, const ShardSpec& spec) {
+  const Dialect& dialect = request.dialect;
+  const std::string module = owner(spec.pattern);
+  if (is_table(model, spec)) {
+    if (dialect.below(5, 1)) return std::nullopt;
+    return Fix{"split the table over the vocabulary", {{"add", written_key(model, request, module), "embedding_rowwise"}}};
+  }
+  if (is_head(model, spec)) {
+    if (dialect.below(5, 0) || request.plan.base_plan || (model.tied && dialect.below(5, 15))) return std::nullopt;
+    const char* strategy = dialect.at_least(5, 1) ? "colwise_gather_output" : "colwise_rep";
+    return Fix{"split the head over the vocabulary and gather the logits", {{"add", module, strategy}}};
+  }
+  const ShippedPlans shipped = shipped_plans(model.model_type, dialect);
+  const std::string prefix = model.base.empty() ? "" : model.base + ".";
+  for (const Rule& rule : shipped.config_plan.rules)
+    if (prefix + rule.key == module || prefix + rule.key == spec.pattern)
+      return Fix{"add the rule that " + to_string(dialect) + " ships for it: " + rule.strategy,
+                 {{"add", written_key(model, request, prefix + rule.key), rule.strategy}}};
+  return std::nullopt;
+}
+
+// Parameters of one module and of siblings that have the same flaw are told together.
+void large_replicas(const Model& model, const AnalysisRequest& request, const Analysis& a, std::vector<Diagnostic>& out) {
+  const int ranks = a.ranks();
+  if (ranks == 1) return;
+  std::int64_t total = 0;
+  for (const ShardSpec& s : a.shards) total += s.bytes * s.count;
+  for (const ShardSpec& s : a.shards) {
+    const std::int64_t bytes = s.bytes * s.count;
+    if (!std::holds_alternative<Replicate>(s.placement) || bytes < kLargeReplicaBytes || bytes * 100 < total) continue;
+    Diagnostic d = about(a, s, "TP202", Severity::warning);
+    d.effect_bytes = bytes - bytes / ranks;
+    d.message = s.pattern + " is replicated on every rank (" + (s.count > 1 ? std::to_string(s.count) + " x " : "") + to_string(s.shape) + ")";
+    if (s.rule < 0) d.details.push_back("no rule of the plan names it");
+    if (auto fix = rule_for_replica(model, request, s)) d.fixes.push_back(std::move(*fix));
+    out.push_back(std::move(d));
+  }
+}
+
+int cut_dim(const ShardSpec& s) {
+  const int rank = s.shape.rank();
+  const auto wrapped = [rank](int dim) { return dim < 0 ? dim + rank : dim; };
+  if (const Shard* shard = std::get_if<Shard>(&s.placement)) return wrapped(shard->dim);
+  if (const StridedShard* shard = std::get_if<StridedShard>(&s.placement)) return wrapped(shard->dim);
+  return -1;
+}
+
+bool is_uneven(const ShardSpec& s) {
+  return std::any_of(s.ranks.begin(), s.ranks.end(), [&](const RankShard& r) { return r.shape != s.ranks.front().shape; });
+}
+
+void uneven_shards(const Analysis& a, std::vector<Diagnostic>& out) {
+  std::map<std::int64_t, std::vector<const ShardSpec*>> by_extent;
+  for (const ShardSpec& s : a.shards)
+    if (const int dim = cut_dim(s); dim >= 0 && is_uneven(s)) by_extent[s.shape[dim]].push_back(&s);
+  for (const auto& [extent, specs] : by_extent) {
+    const ShardSpec& first = *specs.front();
+    Diagnostic d = about(a, first, "TP208", Severity::warning);
+    std::vector<std::string> names;
+    std::int64_t extra = 0, most = 0, least = extent;
+    for (const ShardSpec* s : specs) {
+      names.push_back(short_name(owner(s->pattern)));
+      std::int64_t heaviest = 0;
+      for (const RankShard& r : s->ranks) {
+        heaviest = std::max(heaviest, r.bytes);
+        most = std::max(most, r.shape[cut_dim(*s)]);
+        least = std::min(least, r.shape[cut_dim(*s)]);
+      }
+      extra += (heaviest - s->bytes / static_cast<std::int64_t>(s->ranks.size())) * s->count;
+    }
+    d.message = std::to_string(extent) + " does not divide over " + std::to_string(a.ranks()) + " ranks: the heaviest holds " +
+                std::to_string(most) + " of " + listed(names) + ", the lightest " + std::to_string(least);
+    d.details.push_back("the first ranks decide memory and time");
+    d.effect_bytes = extra;
+    out.push_back(std::move(d));
+  }
+}
+
+// Grouped kernels want rows of experts' weights in steps of 16 bytes.
+void grouped_alignment(const Analysis& a, std::vector<Diagnostic>& out) {
+  if (a.dialect.below(5, 0)) return;
+  for (const ShardSpec& s : a.shards) {
+    if (s.shape.rank() != 3 || cut_dim(s) <= 0) continue;
+    const std::int64_t row = s.ranks.front().shape[2] * element_bits(s.dtype) / 8;
+    if (row % kGroupedRowBytes == 0) continue;
+    Diagnostic d = about(a, s, "TP211", Severity::warning);
+    d.message = "rows of " + std::to_string(row) + " bytes of " + s.pattern + " are no multiple of 16 bytes, which grouped kernels need";
+    d.details.push_back(to_string(a.dialect) + ": RuntimeError: strides should be multiple of 16 bytes (experts_implementation grouped_mm)");
+    d.fixes.push_back({"experts_implementation=\"eager\", or a TP size that leaves whole steps of 16 bytes", {}});
+    out.push_back(std::move(d));
+    return;
+  }
+}
+
+std::string strategy_on(const Analysis& a, const std::string& module) {
+  for (const ResolvedRule& r : a.rules)
+    if (r.rule.key == module) return r.rule.strategy;
+  return "";
+}
+
+bool cuts_vocabulary(const std::string& strategy) {
+  return strategy == "embedding_rowwise" || strategy.starts_with("colwise") || strategy == "vocab_parallel_padded";
+}
+
+void tied_apart(const Model& model, const AnalysisRequest& request, const Analysis& a, std::vector<Diagnostic>& out) {
+  for (const auto& [own, shared] : model.ties) {
+    const std::string head = owner(own), table = owner(shared);
+    const std::string on_head = strategy_on(a, head), on_table = strategy_on(a, table);
+    if ((on_head.empty() && on_table.empty()) || cuts_vocabulary(on_head) == cuts_vocabulary(on_table)) continue;
+    Diagnostic d;
+    d.code = "TP207";
+    d.severity = Severity::warning;
+    d.where = on_head.empty() ? table : head;
+    const auto words = [](const std::string& s) { return s.empty() ? std::string("no rule") : s; };
+    d.message = table + " (" + words(on_table) + ") and " + head + " (" + words(on_head) + ") share one weight but do not split it alike";
+    if (a.dialect.at_least(5, 15) && !request.plan.base_plan && cuts_vocabulary(on_head))
+      d.fixes.push_back({"split the table over the vocabulary as well", {{on_table.empty() ? "add" : "replace", table, "embedding_rowwise"}}});
+    out.push_back(std::move(d));
+  }
+}
+
+void repeated_gradient_sums(const Analysis& a, std::vector<Diagnostic>& out) {
+  for (const ResolvedRule& r : a.rules) {
+    if (r.rule.strategy != "replicated_with_grad_allreduce" || r.modules == 0) continue;
+    Diagnostic d;
+    d.code = "TP212";
+    d.severity = Severity::note;
+    d.where = r.rule.key;
+    d.rule = r.rule.key + ": " + r.rule.strategy;
+    d.position = r.rule.position;
+    d.message = "with gradient accumulation the gradient of " + short_name(r.rule.key) + " is summed over the ranks again at every step";
+    d.details.push_back("one step per optimizer update is right; with more, sums of earlier steps are reduced again");
+    out.push_back(std::move(d));
+    return;
+  }
+}
+
+void packed_save(const Analysis& a, std::vector<Diagnostic>& out) {
+  if (a.dialect.below(5, 16)) return;
+  for (const ShardSpec& s : a.shards) {
+    if (!std::holds_alternative<StridedShard>(s.placement)) continue;
+    Diagnostic d = about(a, s, "TP213", Severity::note);
+    d.message = "save_pretrained cannot gather packed shards (" + short_name(owner(s.pattern)) + ") with torch 2.11";
+    d.details.push_back("ValueError: use_strided_shard_as_shard_order is True, but placements ... unable to be interpreted");
+    out.push_back(std::move(d));
+    return;
+  }
+}
+
+// Modules of a trace whose whole weights work on a split tensor: every rank sees only its part of their gradient.
+std::set<int> nodes_on_split_input(const LayerGraph& graph) {
+  std::set<int> found;
+  for (const GraphEdge& edge : graph.edges)
+    if (graph.nodes[static_cast<std::size_t>(edge.to)].has_weights && edge.layout.starts_with("Shard")) found.insert(edge.to);
+  return found;
+}
+
+void partial_gradients(const Analysis& a, std::vector<Diagnostic>& out) {
+  std::map<std::string, const ShardSpec*> whole;
+  for (const ShardSpec& s : a.shards)
+    if (std::holds_alternative<Replicate>(s.placement)) whole.emplace(generalised(owner(s.pattern)), &s);
+  std::vector<std::string> names;
+  const ShardSpec* first = nullptr;
+  std::set<int> done;
+  for (const Step& step : a.steps) {
+    if (!done.insert(step.trace).second) continue;
+    const LayerGraph& graph = a.traces[static_cast<std::size_t>(step.trace)].graph;
+    for (const int node : nodes_on_split_input(graph)) {
+      const GraphNode& n = graph.nodes[static_cast<std::size_t>(node)];
+      const auto found = whole.find(generalised(step.prefix.empty() ? n.module : step.prefix + "." + n.module));
+      if (found == whole.end() || n.strategy == "replicated_with_grad_allreduce") continue;
+      names.push_back(short_name(n.module));
+      if (first == nullptr) first = found->second;
+    }
+  }
+  if (first == nullptr) return;
+  Diagnostic d = about(a, *first, "TP214", Severity::note);
+  d.message = "in training, gradients of " + listed(names) + " stay partial: whole weights work on split activations";
+  if (a.dialect.at_least(5, 3)) d.details.push_back("replicated_with_grad_allreduce on the module sums them");
+  out.push_back(std::move(d));
+}
+
+}  // namespace
+
+std::vector<Diagnostic> unwise_shards(const Model& model, const AnalysisRequest& request, const Analysis& analysis) {
+  std::vector<Diagnostic> out;
+  large_replicas(model, request, analysis, out);
+  tied_apart(model, request, analysis, out);
+  uneven_shards(analysis, out);
+  grouped_alignment(analysis, out);
+  if (analysis.verdict != Verdict::right) return out;
+  repeated_gradient_sums(analysis, out);
+  packed_save(analysis, out);
+  partial_gradients(analysis, out);
+  return out;
+}
+
+}  // namespace tpsim

@@ -1,0 +1,25 @@
+// What a rule's key that names nothing was meant to be, and how a plan's author writes a key.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/analyze.h"
+#include "core/lint_facts.h"
+
+namespace tpsim {
+
+enum class KeyFlaw { prefix_missing, prefix_twice, index_given, star_missing, misspelt };
+
+struct IntendedKey {
+  std::string key;
+  KeyFlaw flaw = KeyFlaw::misspelt;
+};
+
+// `key` on the whole model, as the dialect looks it up. None where nothing is near, or the key is right.
+std::optional<IntendedKey> intended_key(const LintFacts& facts, const std::string& key);
+
+// A plan for the config class has keys relative to the base model; everything else says "model.layers. ...".
+std::string written_key(const Model& model, const AnalysisRequest& request, const std::string& key);
+
+}  // namespace tpsim
