@@ -259,12 +259,14 @@ private:
   }
 
   Result<void> conversion(const Value& value, const std::string& pointer, CheckpointConversion& how) const {
-    static const std::vector<std::string> kNames{"rename", "stack", "stack_concat", "transpose", "chunk", "prefix"};
+    static const std::vector<std::string> kNames{"rename", "stack",  "stack_concat", "transpose",
+                                                 "chunk",  "prefix", "concat"};
     auto text = faults_.text(value, pointer);
     if (!text) return text.error();
     const auto found = std::find(kNames.begin(), kNames.end(), *text);
     if (found == kNames.end()) {
-      return faults_.at(pointer, "\"" + *text + "\" is none of rename, stack, stack_concat, transpose, chunk, prefix");
+      return faults_.at(pointer, "\"" + *text + "\" is none of rename, stack, stack_concat, transpose, chunk, " +
+                                 "prefix, concat");
     }
     how = static_cast<CheckpointConversion>(found - kNames.begin());
     return {};

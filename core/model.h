@@ -160,8 +160,8 @@ struct ModuleType {
 };
 
 // Where a parameter's values come from on disk. `disk` holds one name per piece; `{e}` is expanded already.
-// `prefix`: the first letters of the name are others on disk.
-enum class CheckpointConversion { rename, stack, stack_concat, transpose, chunk, prefix };
+// `prefix`: the first letters of the name are others on disk. `concat`: the pieces lie one behind the other along dim 0.
+enum class CheckpointConversion { rename, stack, stack_concat, transpose, chunk, prefix, concat };
 struct CheckpointRule {
   std::string module;             // pattern over module parameter names, `*` = an index
   std::vector<std::string> disk;  // patterns; `{e}` = expert index
