@@ -159,7 +159,7 @@ private:
   }
 
   Result<void> attributes() {
-    static const std::vector<std::string> kNames{"in_features", "out_features", "num_experts"};
+    static const std::vector<std::string> kNames{"in_features", "out_features", "num_experts", "is_embedding"};
     auto object = part("attributes");
     if (!object) return object.error();
     if (auto known = faults_.keys(**object, block_.pointer / "attributes", kNames); !known) return known;

@@ -68,7 +68,7 @@ struct TensorTemplate {
   std::optional<PlacedExpression> condition;
 };
 
-enum class Attribute { in_features, out_features, num_experts };
+enum class Attribute { in_features, out_features, num_experts, is_embedding };
 struct AttributeTemplate {
   Attribute attribute = Attribute::num_experts;
   PlacedExpression value;

@@ -231,6 +231,21 @@ TensorState attention(Machine& m, const TensorState& q, const TensorState& k, co
   return result;
 }
 
+TensorState relative_bias(Machine& m, const TensorState& x) {
+  TensorState result = x;
+  result.storage = -1;
+  if (!plain(m, {&x}, "gather.default")) return result;
+  const auto spread = [&](Shape s) {
+    s[-1] = s[-2] + m.workload().past;
+    return s;
+  };
+  result.ideal = spread(x.ideal);
+  result.local = x.local.map(spread);
+  if (x.layout.content == Content::sharded && x.layout.dim >= x.ideal.rank() - 2)
+    result.layout = m.wrong("TP108", "biases by distance need all positions and all distances on every rank");
+  return checked(m, std::move(result));
+}
+
 std::pair<TensorState, TensorState> topk_route(Machine& m, const TensorState& scores, std::int64_t k) {
   TensorState weights = scores;
   weights.storage = -1;

@@ -28,6 +28,9 @@ struct ScoreTensors {
 TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
                       const AttentionNumbers& numbers);
 
+// x [B, n, S, E], a number per distance -> [B, n, S, S + past], the number for the distance from query to key.
+TensorState relative_bias(Machine& m, const TensorState& x);
+
 // scores [T, E] -> weights [T, k], indices [T, k].
 std::pair<TensorState, TensorState> topk_route(Machine& m, const TensorState& scores, std::int64_t k);
 // weights [T, k], indices [T, k] -> [T, E], shaped as `like`.

@@ -27,7 +27,7 @@ Rule injected_rule() { return {kEmbedding, kEmbeddingStrategy, {}, {}}; }
 
 bool base_has_embedding(const Model& model) {
   const ModuleType* child = base_child(model, kEmbedding);
-  return child != nullptr && child->kind == ModuleKind::embedding;
+  return child != nullptr && is_embedding(*child);
 }
 
 class Merger {

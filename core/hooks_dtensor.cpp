@@ -46,7 +46,7 @@ void dtensor_before(Machine& m, const Hook& hook, ModuleCall& call) {
   if (x == nullptr) return;
   only_first(call);
   if (is_rowwise(kind)) hide_bias(call);
-  const bool embeds = call.type->kind == ModuleKind::embedding;
+  const bool embeds = is_embedding(*call.type);
   declare(m, *x, assumed_input(kind));
   if (is_rowwise(kind)) {
     const bool cut = kind == StrategyKind::rowwise_split_input && !embeds;

@@ -21,7 +21,7 @@ void forward_before_colwise(Machine& m, ModuleCall& call, TensorState& x) {
 }
 
 void forward_before_rowwise(Machine& m, const Hook& hook, ModuleCall& call, TensorState& x) {
-  const bool embeds = call.type->kind == ModuleKind::embedding;
+  const bool embeds = is_embedding(*call.type);
   const Placement desired = embeds ? Placement(Replicate{}) : Placement(Shard{-1});
   const Placement given = hook.kind == StrategyKind::rowwise ? Placement(Shard{-1}) : Placement(Replicate{});
   if (is_linear(call)) {
@@ -84,7 +84,7 @@ void forward_before(Machine& m, const Hook& hook, ModuleCall& call) {
   if (is_colwise(kind)) return forward_before_colwise(m, call, *x);
   if (rows) return forward_before_rowwise(m, hook, call, *x);
   if (is_embedding_style(kind)) {
-    if (call.type->kind != ModuleKind::embedding) reduce_gradient(m, *x);
+    if (!is_embedding(*call.type)) reduce_gradient(m, *x);
     return declare(m, *x, Replicate{});
   }
   if (kind == StrategyKind::packed_colwise) {

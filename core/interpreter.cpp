@@ -470,10 +470,12 @@ private:
   ForwardValue call_child(const Instruction& code, const PlacedNode& node, const ModuleCall& self, const std::vector<ForwardValue>& slots) {
     ModuleCall call = arguments(code, slots);
     const auto child = static_cast<std::size_t>(code.child);
-    int called = node.children[child].nodes.front();
+    const bool element = self.type->children[child].is_list;
+    int called = node.children[child].nodes[element ? static_cast<std::size_t>(code.ints.front()) : 0];
     const int type = placed_.node(called).type;
     if (!request_.workload.all_logits && is_root(node) && model_.type(type).kind == ModuleKind::linear) keep_last_position(call);
     const std::string before = enter(self.type->children[child].name);
+    if (element) enter(std::to_string(code.ints.front()));
     if (!code.text.empty()) {
       enter(code.text);
       called = grandchild(called, code.text);
@@ -747,6 +749,8 @@ private:
       case Op::split_rows: return split_rows(m_, x(), in(code, slots, 1));
       case Op::sum_groups: return sum_groups(m_, x(), in(code, slots, 1));
       case Op::repeat_heads: return repeat_heads(m_, x(), number(code, 0));
+      case Op::relative_bias: return relative_bias(m_, x());
+      case Op::lookup: return embedding(m_, x(), in(code, slots, 1));
       case Op::opaque: return opaque(m_, code.text, x(), tensors_from(code, slots, 1));
       case Op::concat: return concatenate(code, slots);
       case Op::add: return binary(m_, Binary::add, x(), in(code, slots, 1));

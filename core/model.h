@@ -31,7 +31,7 @@ enum class ModuleKind {
 // tuple stays a tuple in that slot.
 enum class Op {
   call,       // child; positional inputs first, keyword inputs from `keyword_begin`; text: "" or the name of a child
-              // of `child` that is called, `child` itself not
+              // of `child` that is called, `child` itself not; ints: the element, where `child` is a list
   for_each,   // child is a list: outputs = element(inputs...), called in turn with inputs[0] replaced by outputs[0];
               // ints: 1 where the element returns a tuple of one; then for each further output the input that it
               // replaces, -1 = none
@@ -88,6 +88,8 @@ enum class Op {
   sum_groups,   // inputs: x, like: [E*T, H] (any leading extents) -> [T, H], summed over the E = like's last extent
                 // groups
   repeat_heads,  // ints: n; [B, m, ...] -> [B, m*n, ...], each head n times
+  relative_bias,  // inputs: x [B, n, S, E] -> [B, n, S, keys]: x at the distance from query to key, 0 from E on
+  lookup,         // inputs: ids, table
   opaque,        // inputs: like, tensors...; text: what it is. Not modelled: shaped as `like`, reads all its inputs whole
 };
 
@@ -151,6 +153,7 @@ struct ModuleType {
   Program program;  // blocks only
   // Attributes that strategies look at; absent = the Python object has no such attribute.
   std::optional<std::int64_t> in_features, out_features, num_experts;
+  std::optional<std::int64_t> is_embedding;  // of a block: 1 = its class derives from torch's Embedding
   std::string text;         // activation name
   std::int64_t extent = 0;  // rotary: columns of cos and sin
   double eps = 0;           // norms
@@ -158,6 +161,10 @@ struct ModuleType {
   double scale = 1;         // embedding: factor on its output
   bool operator==(const ModuleType&) const = default;
 };
+
+inline bool is_embedding(const ModuleType& type) {
+  return type.kind == ModuleKind::embedding || type.is_embedding.value_or(0) != 0;
+}
 
 // Where a parameter's values come from on disk. `disk` holds one name per piece; `{e}` is expanded already.
 // `prefix`: the first letters of the name are others on disk. `concat`: the pieces lie one behind the other along dim 0.

@@ -135,7 +135,8 @@ private:
       if (!modules(module, module.node, frame, child)) return std::nullopt;
       const bool absent = child.types.empty();
       states.push_back(
-          {absent ? kAbsent : static_cast<int>(children.size()), child.is_list, absent ? kAbsent : child.types[0]});
+          {absent ? kAbsent : static_cast<int>(children.size()), child.is_list, absent ? kAbsent : child.types[0],
+           static_cast<int>(child.types.size())});
       key.children.push_back(child.is_list ? static_cast<int>(child.types.size()) : kAbsent);
       key.children.insert(key.children.end(), child.types.begin(), child.types.end());
       if (!absent) children.push_back(std::move(child));
@@ -335,7 +336,8 @@ private:
                          attribute.value.expression.text, attribute.value.pointer);
       }
       if (value->is_null()) continue;
-      std::optional<std::int64_t>* const targets[] = {&type.in_features, &type.out_features, &type.num_experts};
+      std::optional<std::int64_t>* const targets[] = {&type.in_features, &type.out_features, &type.num_experts,
+                                                       &type.is_embedding};
       *targets[static_cast<std::size_t>(attribute.attribute)] = std::get<std::int64_t>(value->data);
     }
     return true;

@@ -72,7 +72,7 @@ Cut plain_cut(StrategyKind kind, int rank) {
 // 5.16 on: DTensors.
 Cut forward_cut(StrategyKind kind, const ParameterSpec& p, const ModuleType& owner, const Dialect& dialect) {
   const int rank = p.shape.rank();
-  const bool old_embedding = owner.kind == ModuleKind::embedding && dialect.below(5, 21);
+  const bool old_embedding = is_embedding(owner) && dialect.below(5, 21);
   switch (kind) {
     case StrategyKind::colwise:
     case StrategyKind::colwise_gather_output: return old_embedding ? along(1, rank, true) : rows(rank, true);

@@ -242,8 +242,11 @@ private:
   bool fill_call(const FlowNode& node, Instruction& instruction) {
     const ChildState& child = context_.children[static_cast<std::size_t>(node.index)];
     if (child.index < 0) return fail(node, "module \"" + node.text + "\" is left out for this config and called here");
-    if (child.is_list)
-      return fail(node, "\"" + node.text + "\" is a list of modules; its elements are called in a loop");
+    if (child.is_list != !node.constants.empty())
+      return fail(node, child.is_list
+                            ? "\"" + node.text + "\" is a list of modules; its elements are called in a loop"
+                            : "a list of modules is needed");
+    if (child.is_list && !element(node, child, instruction)) return false;
     if (!node.member.empty() && !has_child(child, node.member)) {
       return fail(node, "module \"" + node.text + "\" has no module \"" + node.member + "\" for this config");
     }
@@ -251,6 +254,17 @@ private:
     instruction.child = child.index;
     instruction.text = node.member;
     return arguments(node, instruction);
+  }
+
+  bool element(const FlowNode& node, const ChildState& child, Instruction& instruction) {
+    Value scratch;
+    const Value* value = evaluate(*node.constants[0], scratch);
+    if (value == nullptr) return false;
+    const auto* i = std::get_if<std::int64_t>(&value->data);
+    if (i == nullptr || *i < 0 || *i >= child.count)
+      return fail(node, "element " + to_json(*value).substr(0, 60) + " of a list of " + std::to_string(child.count));
+    instruction.ints = {*i};
+    return true;
   }
 
   const ModuleType& type_of(const ChildState& child) const {

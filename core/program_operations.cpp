@@ -71,6 +71,7 @@ constexpr std::array kPerSlice{P{"list", Take::module_list}, P{"x"}, P{"dim", Ta
 constexpr std::array kPair{P{"a"}, P{"b"}};
 constexpr std::array kScan{P{"kind", Take::text}, P{"tensors", Take::tensors}};
 constexpr std::array kRepeatHeads{P{"x"}, P{"n", Take::integer}};
+constexpr std::array kLookup{P{"ids"}, P{"table"}};
 constexpr std::array kOpaque{P{"name", Take::text}, P{"like"}, P{"tensors", Take::tensors, false}};
 
 constexpr std::array kOperations{
@@ -113,6 +114,8 @@ constexpr std::array kOperations{
     OperationSpec{"split_rows", Op::split_rows, 1, kXLike},
     OperationSpec{"sum_groups", Op::sum_groups, 1, kXLike},
     OperationSpec{"repeat_heads", Op::repeat_heads, 1, kRepeatHeads},
+    OperationSpec{"relative_bias", Op::relative_bias, 1, kX},
+    OperationSpec{"lookup", Op::lookup, 1, kLookup},
     OperationSpec{"opaque", Op::opaque, 1, kOpaque},
 };
 

@@ -233,8 +233,10 @@ private:
     const bool own = index_of(program_.variables, node.text) >= 0 || index_of(names_.tensors, node.text) >= 0;
     return own || node.text.find('.') != std::string::npos;
   }
+  // `item(list, i, ...)`: a call of one element.
+  static bool is_item(const Node& node) { return node.kind == NodeKind::call && node.text == "item"; }
   bool is_flow_call(const Node& node) const {
-    return index_of(names_.modules, first_part(node.text)) >= 0 || find_operation(node.text) != nullptr ||
+    return index_of(names_.modules, first_part(node.text)) >= 0 || find_operation(node.text) != nullptr || is_item(node) ||
            (!loop_name_.empty() && node.text == loop_name_);
   }
 
@@ -349,7 +351,22 @@ private:
     return flow;
   }
 
+  Result<FlowNode> item(const Node& node, FlowNode flow) {
+    const int list = node.positional() < 2 ? -1 : index_of(names_.modules, node.children[0].text);
+    if (list < 0) return fault(node, "item() is \"item(list, i, x, ...)\" with a list of modules");
+    Node call = node;
+    call.text = node.children[0].text;
+    call.children.erase(call.children.begin(), call.children.begin() + 2);
+    auto lowered = module_call(call, std::move(flow), list);
+    if (!lowered) return lowered;
+    Node index = node.children[1];
+    if (auto bound = constant(index); !bound) return bound.error();
+    lowered->constants.emplace_back(std::move(index));
+    return lowered;
+  }
+
   Result<FlowNode> call(const Node& node, FlowNode flow, bool whole) {
+    if (is_item(node)) return item(node, std::move(flow));
     const int child = node.text == loop_name_ ? loop_child_ : index_of(names_.modules, first_part(node.text));
     if (child >= 0) return module_call(node, std::move(flow), child);
     const OperationSpec* spec = find_operation(node.text);

@@ -18,7 +18,8 @@ struct OperationSpec;  // core/program_operations.h
 enum class FlowKind {
   variable,  // index: of the variable
   tensor,    // text: name; own, or index: of the child that owns it
-  call,      // index: the child; member: "" or the child of that child; children, the last ones by keyword
+  call,      // index: the child; member: "" or the child of that child; children, the last ones by keyword;
+             // constants: the element of a list
   operation,
   arithmetic,  // children: one or two tensors; constants: the number, if one side is one
   choice,      // children: then, else; constants: the condition
@@ -77,6 +78,7 @@ struct ChildState {
   int index = -1;  // in ModuleType::children; -1 = left out for this config
   bool is_list = false;
   int type = -1;  // of a child that is no list, in `types`
+  int count = 1;  // elements of a list
 };
 struct ProgramContext {
   std::span<const ChildState> children;  // by module of the block

@@ -40,7 +40,7 @@ std::optional<Cause> refused_by_module(const Hook& hook, const ModuleType& type,
 
 bool is_installed(const Hook& hook, const ModuleType& type, const Dialect& dialect) {
   if (dialect.generation() != Generation::dtensor_hooks || hook.custom != nullptr) return true;
-  if (hook::is_rowwise(hook.kind)) return type.kind == ModuleKind::linear || type.kind == ModuleKind::embedding;
+  if (hook::is_rowwise(hook.kind)) return type.kind == ModuleKind::linear || is_embedding(type);
   return hook.kind != StrategyKind::local_colwise && hook.kind != StrategyKind::local_rowwise &&
          hook.kind != StrategyKind::local_packed_rowwise && hook.kind != StrategyKind::grouped_gemm;
 }

@@ -147,6 +147,16 @@ Layout joined(Machine& m, Binary op, const TensorState& a, const TensorState& b,
   if (cb == Content::wrong) return b.layout;
   Layout layout;
   layout.scale = sum ? a.layout.scale : op == Binary::mul ? a.layout.scale * b.layout.scale : a.layout.scale / b.layout.scale;
+  // A whole tensor divided by the ranks is a summand like any partial sum.
+  const auto summands = [&](const TensorState& part, const TensorState& whole) {
+    return part.layout.content == Content::partial && whole.layout.content == Content::replicated &&
+           whole.layout.scale * m.ranks() == part.layout.scale;
+  };
+  if (sum && m.ranks() > 1 && (summands(a, b) || summands(b, a))) {
+    layout.content = Content::partial;
+    layout.scale = ca == Content::partial ? a.layout.scale : b.layout.scale;
+    return layout;
+  }
   if (sum && a.layout.scale != b.layout.scale)
     return m.wrong("TP107", "a sum of values of which one side is multiplied by the number of ranks");
   if (ca == Content::replicated && cb == Content::replicated) return layout;

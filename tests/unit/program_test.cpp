@@ -117,6 +117,8 @@ TEST_CASE("program: every operation becomes its instruction", "[program]") {
       {"split_rows(ta, tb)", Op::split_rows, {0, 1}, {}},
       {"sum_groups(ta, tb)", Op::sum_groups, {0, 1}, {}},
       {"repeat_heads(ta, n)", Op::repeat_heads, {0}, {3}},
+      {"relative_bias(ta)", Op::relative_bias, {0}, {}},
+      {"lookup(ta, tb)", Op::lookup, {0, 1}, {}},
       {"opaque('indexer', ta, tb, tc)", Op::opaque, {0, 1, 2}, {}},
       {"ta + tb", Op::add, {0, 1}, {}},
       {"ta - tb", Op::sub, {0, 1}, {}},
@@ -235,6 +237,19 @@ TEST_CASE("program: loops hand on further names that they assign", "[program]") 
   CHECK(code[1].keyword_begin == 2);
   CHECK(code[1].ints == Ints{0, 2});
   CHECK(program->results == code[1].outputs);
+}
+
+TEST_CASE("program: one element of a list is called", "[program]") {
+  const std::string modules = R"j({ "lin": "linear(4, 4)", "list": "[linear(4, 4) for i in n]" })j";
+  const auto call = one("item(list, n - 1, ta, mask=tb)", modules);
+  CHECK(call.op == Op::call);
+  CHECK(call.child == 1);
+  CHECK(call.ints == Ints{2});
+  CHECK(call.inputs == Slots{0, 1});
+  CHECK(call.keywords == std::vector<std::string>{"mask"});
+  CHECK(fault({"(x)", "return item(list, 3, x)"}, modules) == "element 3 of a list of 3");
+  CHECK(fault({"(x)", "return item(lin, 0, x)"}, modules) == "a list of modules is needed");
+  CHECK(fault({"(x)", "return item(lits, 0, x)"}, modules).starts_with("item() is"));
 }
 
 TEST_CASE("program: repetitions nest and end with their indentation", "[program]") {
