@@ -88,6 +88,7 @@ private:
     if (applied) return;
     Error error = applied.error();
     error.message = flag_text(flag) + ": " + error.message;
+    usage_helps_ = error_ ? usage_helps_ : false;
     fail(std::move(error));
   }
 
@@ -180,7 +181,7 @@ private:
 
   Error with_usage(Error error) const {
     const Command* const command = invocation_.command;
-    error.details.push_back(command ? usage_line(*command) : general_usage_line());
+    if (usage_helps_) error.details.push_back(command ? usage_line(*command) : general_usage_line());
     if (error.fixes.empty())
       error.fixes = {"tpsim " + (command ? std::string(command->name) + " -h" : std::string("help"))};
     return error;
@@ -192,6 +193,7 @@ private:
   std::vector<std::string> words_;
   std::vector<const Flag*> seen_;
   std::optional<Error> error_;
+  bool usage_helps_ = true;  // false where a flag is right and its value is not
   Invocation invocation_;
 };
 

@@ -16,6 +16,7 @@ struct Fit {
   Report report;
   int gpus = 1;
   const SizeResult* best = nullptr;  // the largest right size that fits; null: the answer is no
+  int enough = 0;                    // the smallest larger number of GPUs that would do; 0 = none found
 };
 
 std::string gib(std::int64_t bytes, Units units) { return bytes_number(bytes, units); }
@@ -120,6 +121,8 @@ void print_answer(Context& context, const Fit& fit) {
   }
   if (fit.best) append_indented(context.out, room(s, shown), width);
   if (fit.best && !context.options.quiet) append_indented(context.out, speed(s, shown), width);
+  if (fit.enough > 0)
+    append_indented(context.out, plural(fit.enough, "GPU") + " would do: --gpus " + std::to_string(fit.enough), width);
   if (const auto others = other_sizes(fit, &shown, units); !others.empty()) append_indented(context.out, others, width);
 }
 
@@ -162,6 +165,16 @@ Result<void> check_described(const Scenario& scenario) {
   return error;
 }
 
+// The smallest valid size above `gpus` that fits; 0 where there is none.
+int enough_gpus(const Report& report, int gpus) {
+  for (const int tp : report.valid) {
+    if (tp <= gpus) continue;
+    const auto result = size_up(report.scenario, tp, report.baseline);
+    if (result && result->memory.fits) return tp;
+  }
+  return 0;
+}
+
 Result<Fit> find_fit(const Options& options) {
   auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
@@ -171,8 +184,8 @@ Result<Fit> find_fit(const Options& options) {
   if (sizes.empty()) return nothing_to_try(options, gpus);
   auto report = build_report(std::move(*scenario), TpChoice{false, sizes});
   if (!report) return report.error();
-  Fit fit{std::move(*report), gpus, nullptr};
-  fit.best = largest_fit(fit.report);
+  Fit fit{std::move(*report), gpus, nullptr, 0};
+  if (largest_fit(fit.report) == nullptr) fit.enough = enough_gpus(fit.report, gpus);
   return fit;
 }
 

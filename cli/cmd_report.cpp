@@ -27,12 +27,15 @@ void add_problem_lines(Context& context, const Report& report) {
 std::string check_command_line(const Options& options) {
   std::string line = "tpsim check -m " + *options.model;
   if (options.plan) line += " -p " + *options.plan;
+  if (options.dialect != kNewestDialect) line += " --dialect " + to_string(options.dialect);
   return line;
 }
 
 void add_next_line(Context& context, const Report& report) {
   std::vector<std::string> steps;
-  if (!report.problems.empty()) steps.push_back(check_command_line(context.options));
+  const bool troubled = std::any_of(report.problems.begin(), report.problems.end(),
+                                    [](const Problem& p) { return p.diagnostic.severity != Severity::note; });
+  if (troubled) steps.push_back(check_command_line(context.options));
   steps.emplace_back("tpsim report ... --json");
   context.err += "Next: " + joined(steps, " | ") + "\n";
 }
@@ -52,7 +55,7 @@ Result<int> run(Context& context) {
   const Options& options = context.options;
   auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
-  const auto report = build_report(std::move(*scenario), sizes_or_default(options.tp));
+  const auto report = build_report(std::move(*scenario), sizes_or_default(options));
   if (!report) return report.error();
   if (report->results.empty()) return no_valid_size(*report);
   explain_inputs(context, report->scenario, report->shown());

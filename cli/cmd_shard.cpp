@@ -164,9 +164,19 @@ void print_sections(Context& context, const std::vector<Section>& sections) {
   }
 }
 
+std::string last_components(const std::string& path, std::ptrdiff_t count) {
+  std::size_t begin = path.size();
+  for (; count > 0 && begin != std::string::npos && begin > 0; --count) begin = path.rfind('.', begin - 1);
+  return begin == std::string::npos ? path : path.substr(begin + 1);
+}
+
 Error no_match(const std::string& wanted, const Analysis& analysis) {
+  const auto length = std::count(wanted.begin(), wanted.end(), '.') + 1;
   std::vector<std::string> modules;
-  for (const ShardSpec& spec : analysis.shards) modules.push_back(spec.pattern.substr(0, spec.pattern.rfind('.')));
+  for (const ShardSpec& spec : analysis.shards) {
+    modules.push_back(last_components(spec.pattern.substr(0, spec.pattern.rfind('.')), length));
+  }
+  modules = distinct(modules);
   Error error = usage_error("no parameter matches \"" + wanted + "\"");
   const auto near = nearest(wanted, modules);
   if (!near.empty()) error.details.push_back("nearest: " + joined(near, ", "));

@@ -30,7 +30,12 @@ std::optional<BytesPerSecond> parse_gigabytes(const std::string& text) {
 }
 
 Result<Link> find_link(const std::string& text, const Link& current) {
-  if (const auto rate = parse_gigabytes(text)) return Link{text + " (--link)", *rate, current.latency};
+  if (const auto rate = parse_gigabytes(text)) {
+    Link link = current;
+    link.name = text + " (--link)";
+    link.per_direction = *rate;
+    return link;
+  }
   for (const auto& name : hardware_names()) {
     const auto hardware = load_hardware(name);
     if (!hardware) return hardware.error();
@@ -68,6 +73,14 @@ Result<Plan> read_plan_file(const std::string& path, std::string* text) {
 }
 
 }  // namespace
+
+Result<void> check_standard_input(const Options& options) {
+  int users = 0;
+  for (const auto* input : {&options.model, &options.plan, &options.ep_plan, &options.strategy_file})
+    users += *input == "-";
+  if (users <= 1) return {};
+  return usage_error("only one input can be standard input (-)");
+}
 
 Result<std::string> read_input(const std::string& path) {
   return path == "-" ? read_standard_input(kMaxTextBytes) : read_text_file(path, kMaxTextBytes);

@@ -14,6 +14,9 @@
 
 namespace tpsim::cli {
 
+// An error where more than one input is standard input.
+Result<void> check_standard_input(const Options& options);
+
 // Text of a file, or of standard input for "-".
 Result<std::string> read_input(const std::string& path);
 

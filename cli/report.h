@@ -33,8 +33,8 @@ struct Report {
 
 Result<Report> build_report(Scenario scenario, const TpChoice& choice);
 
-// The sizes of --tp, or 1, 2, 4, 8.
-TpChoice sizes_or_default(const std::optional<TpChoice>& choice);
+// The sizes of --tp, or the powers of two up to --gpus (8 without it).
+TpChoice sizes_or_default(const Options& options);
 
 Table report_table(const Report& report, Units units);
 std::vector<std::string> report_heading(const Report& report, const Options& options, int width);

@@ -72,8 +72,12 @@ const SizeResult* Report::smallest_fit() const {
   return it == results.end() ? nullptr : &*it;
 }
 
-TpChoice sizes_or_default(const std::optional<TpChoice>& choice) {
-  return choice.value_or(TpChoice{false, {1, 2, 4, 8}});
+TpChoice sizes_or_default(const Options& options) {
+  if (options.tp) return *options.tp;
+  constexpr int default_gpus = 8;
+  TpChoice choice;
+  for (int tp = 1; tp <= options.gpus.value_or(default_gpus); tp *= 2) choice.sizes.push_back(tp);
+  return choice;
 }
 
 Result<Report> build_report(Scenario scenario, const TpChoice& choice) {

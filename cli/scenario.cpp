@@ -72,6 +72,7 @@ Result<void> replicate_kv(Scenario& s) {
 }  // namespace
 
 Result<Scenario> load_scenario(const Options& options) {
+  if (auto single = check_standard_input(options); !single) return single.error();
   auto input = load_model(options);
   if (!input) return input.error();
   auto plan = load_plan(options);

@@ -272,6 +272,41 @@ std::vector<DiagnosticInfo> build_catalogue() {
        "\"model.layers.0.mlp.gate_proj\" (a concrete index), \"layers.*.mlp.gate_proj\" (no prefix)",
        "Use the module's full name with * for indices.",
        {"huggingface/transformers#37893"}},
+      {"TP211",
+       warning,
+       "rows are no multiple of 16 bytes",
+       "Grouped expert kernels (experts_implementation grouped_mm, the default) need rows of a multiple of 16 bytes. A "
+       "cut can "
+       "leave less: RuntimeError \"strides should be multiple of 16 bytes\".",
+       "moe_intermediate_size 36 in fp32 at TP 2: rows of 72 bytes",
+       "experts_implementation=\"eager\", or a TP size that leaves whole steps of 16 bytes.",
+       {}},
+      {"TP212",
+       note,
+       "gradients are summed again under accumulation",
+       "replicated_with_grad_allreduce reduces a parameter's gradient after every backward pass. With gradient "
+       "accumulation "
+       "the sums of earlier steps are reduced once more.",
+       "q_norm with replicated_with_grad_allreduce, two steps per update",
+       "One backward pass per update.",
+       {}},
+      {"TP213",
+       note,
+       "save_pretrained cannot gather packed shards",
+       "From 5.16 on packed weights are strided shards, which torch 2.11 cannot interpret when it gathers them for "
+       "saving.",
+       "packed_colwise on gate_up_proj",
+       "Save from one device, or with a newer torch.",
+       {}},
+      {"TP214",
+       note,
+       "gradients stay partial in training",
+       "Whole weights work on cut activations (per-head norms between cut layers, biases), so each rank sees its part "
+       "of "
+       "their gradient only. The forward is right.",
+       "q_norm and k_norm of qwen3 with Transformers 4.57",
+       "replicated_with_grad_allreduce (5.3 and later).",
+       {"huggingface/transformers#43722"}},
       {"TP301",
        note,
        "another TP size is a better choice",
