@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/matching.h"
 #include "core/module_names.h"
 #include "core/plan_refusals.h"
 #include "core/rule_dict.h"
@@ -161,8 +162,12 @@ private:
     return (names("ep_router") && names("moe_tp_experts")) || (dialect_.at_least(5, 20) && names("megamoe_experts"));
   }
 
+  // The plan is looked through after its keys have become names of modules.
   bool names(std::string_view strategy) const {
-    return std::ranges::any_of(expert_.rules(), [&](const auto& r) { return r.rule.strategy == strategy; });
+    const std::vector<std::string> patterns = sorted_patterns(module_names(model_));
+    return std::ranges::any_of(expert_.rules(), [&](const auto& r) {
+      return r.rule.strategy == strategy && std::ranges::binary_search(patterns, normalise_name(r.rule.key, dialect_));
+    });
   }
 
   void ignore(const std::vector<Rule>& rules, RuleOrigin origin) {

@@ -12,11 +12,8 @@ bool is_linear(const ModuleCall& call) { return call.type->kind == ModuleKind::l
 
 void forward_before_colwise(Machine& m, ModuleCall& call, TensorState& x) {
   reduce_gradient(m, x);
-  if (is_linear(call)) {
-    x.belief.reset();
-    use_local_parameters(call);
-    return;
-  }
+  redistribute(m, x, Replicate{}, is_linear(call));
+  if (is_linear(call)) return use_local_parameters(call);
   declare(m, x, Replicate{});
 }
 
@@ -25,10 +22,10 @@ void forward_before_rowwise(Machine& m, const Hook& hook, ModuleCall& call, Tens
   const Placement desired = embeds ? Placement(Replicate{}) : Placement(Shard{-1});
   const Placement given = hook.kind == StrategyKind::rowwise ? Placement(Shard{-1}) : Placement(Replicate{});
   if (is_linear(call)) {
-    if (hook.kind == StrategyKind::rowwise_split_input) {
-      x = local_chunk(m, x, -1, false);
-      if (!m.failed()) gather_gradient(m, x);
-    }
+    const bool cut = hook.kind == StrategyKind::rowwise_split_input;
+    if (cut) declare(m, x, Replicate{});
+    redistribute(m, x, Shard{-1}, true);
+    if (cut && !m.failed()) gather_gradient(m, x);
     hide_bias(call);
     use_local_parameters(call);
     return;
@@ -85,11 +82,12 @@ void forward_before(Machine& m, const Hook& hook, ModuleCall& call) {
   if (rows) return forward_before_rowwise(m, hook, call, *x);
   if (is_embedding_style(kind)) {
     if (!is_embedding(*call.type)) reduce_gradient(m, *x);
+    redistribute(m, *x, Replicate{}, false);
     return declare(m, *x, Replicate{});
   }
   if (kind == StrategyKind::packed_colwise) {
     reduce_gradient(m, *x);
-    x->belief.reset();
+    redistribute(m, *x, Replicate{}, true);
     return use_local_parameters(call);
   }
   if (kind == StrategyKind::moe_tp_experts) return forward_before_experts(m, hook, call, *x);
@@ -102,6 +100,7 @@ void forward_before(Machine& m, const Hook& hook, ModuleCall& call) {
     m.fail("TP121", "sequence_parallel needs an input with a sequence dimension", "IndexError");
     return;
   }
+  redistribute(m, *x, Shard{1}, false);
   declare(m, *x, Shard{1});
 }
 
@@ -128,6 +127,11 @@ void forward_after(Machine& m, const Hook& hook, ModuleCall& call) {
   if (is_colwise(kind)) return forward_after_colwise(m, hook, call, *out);
   if (kind == StrategyKind::mla_kv_a_proj) return mla_after(m, hook, *out);
   if (is_embedding_style(kind) && m.dialect().at_least(5, 21)) {
+    if (!out->belief && kind == StrategyKind::embedding_colwise && !is_embedding(*call.type)) {
+      m.fail("TP122", "embedding_colwise needs embedding_dim, " + call.type->class_name + " has none",
+             "AttributeError: no attribute 'embedding_dim'");
+      return;
+    }
     if (!out->belief)
       declare(m, *out, kind == StrategyKind::embedding_rowwise ? Placement(Partial{}) : Placement(Shard{-1}));
     return redistribute(m, *out, Replicate{}, true);

@@ -50,6 +50,14 @@ bool one_kind(Machine& m, std::initializer_list<const TensorState*> tensors, con
     if (t == nullptr) continue;
     (t->belief ? distributed : plain) = true;
   }
+  const bool strided = std::any_of(tensors.begin(), tensors.end(), [](const TensorState* t) {
+    return t != nullptr && t->belief && std::holds_alternative<StridedShard>(t->belief->placement);
+  });
+  if (distributed && !plain && strided) {
+    m.fail("TP120", std::string(name) + " meets a packed shard, which DTensor operations cannot read",
+           "ValueError: _StridedShard is unable to be interpreted");
+    return false;
+  }
   if (!(plain && distributed)) return true;
   m.fail("TP120", std::string(name) + " meets a split parameter (DTensor) and a plain tensor: the module has no wrapper",
          std::string("aten.") + name + " got mixed torch.Tensor and DTensor");
@@ -182,25 +190,45 @@ Layout joined(Machine& m, Binary op, const TensorState& a, const TensorState& b,
   return m.wrong("TP108", "a split tensor is combined with a whole one");
 }
 
-std::optional<Belief> joined_belief(Machine& m, Binary op, const TensorState& a, const TensorState& b) {
+// The dimension of a tensor that the library believes to be cut; -1 = none.
+int believed_dim(const Belief& belief) {
+  const Shard* s = std::get_if<Shard>(&belief.placement);
+  return s == nullptr ? -1 : s->dim < 0 ? s->dim + belief.global.rank() : s->dim;
+}
+
+std::optional<Belief> joined_belief(Machine& m, const TensorState& a, const TensorState& b) {
   if (!a.belief) return std::nullopt;
   const auto global = broadcast(a.belief->global, b.belief->global);
   if (!global) {
     m.fail("TP108", mismatch(a.belief->global, b.belief->global));
     return std::nullopt;
   }
-  (void)op;
   const bool a_whole = std::holds_alternative<Replicate>(a.belief->placement);
-  return Belief{a_whole ? b.belief->placement : a.belief->placement, *global};
+  const Belief& leader = a_whole ? *b.belief : *a.belief;
+  const int dim = believed_dim(leader);
+  const Placement placement =
+      dim < 0 ? leader.placement : Placement(Shard{dim + global->rank() - leader.global.rank()});
+  return Belief{placement, *global};
+}
+
+// DTensor's own move before an elementwise operation: a whole tensor is cut as the one that it meets.
+TensorState cut_like(Machine& m, const TensorState& x, const TensorState& other) {
+  if (!x.belief || !other.belief || !std::holds_alternative<Replicate>(x.belief->placement)) return x;
+  const int dim = believed_dim(*other.belief) + x.belief->global.rank() - other.belief->global.rank();
+  if (believed_dim(*other.belief) < 0 || dim < 0 || x.belief->global[dim] == 1) return x;
+  TensorState cut = local_chunk(m, x, dim, false);
+  cut.belief = Belief{Shard{dim}, x.belief->global};
+  return cut;
 }
 
 }  // namespace
 
-TensorState binary(Machine& m, Binary op, const TensorState& a, const TensorState& b) {
+TensorState binary(Machine& m, Binary op, const TensorState& left, const TensorState& right) {
   static constexpr const char* kNames[] = {"add", "sub", "mul", "div"};
   const char* name = kNames[static_cast<int>(op)];
   TensorState result;
-  if (!one_kind(m, {&a, &b}, name)) return result;
+  if (!one_kind(m, {&left, &right}, name)) return result;
+  const TensorState a = cut_like(m, left, right), b = cut_like(m, right, left);
   const auto ideal = broadcast(a.ideal, b.ideal);
   if (!ideal) {
     m.fail("TP000", "the description combines " + to_string(a.ideal) + " with " + to_string(b.ideal));
@@ -214,7 +242,7 @@ TensorState binary(Machine& m, Binary op, const TensorState& a, const TensorStat
       return result;
     }
   result.local = per_rank(m, uniform, [&](int r) { return *broadcast(a.local.at(r), b.local.at(r)); });
-  result.belief = joined_belief(m, op, a, b);
+  result.belief = joined_belief(m, a, b);
   result.layout = joined(m, op, a, b, ideal->rank());
   result = checked(m, std::move(result));
   record_elementwise(m, name, result, 2, 1);
@@ -284,9 +312,31 @@ Layout normalised(Machine& m, const TensorState& x, const TensorState* weight, c
 
 }  // namespace
 
+namespace {
+
+// The weight of a norm as a DTensor operation takes it: torch's LayerNorm wants it whole.
+TensorState gathered(Machine& m, const TensorState& weight) {
+  if (!weight.belief || believed_dim(*weight.belief) < 0) return weight;
+  TensorState whole = all_gather(m, weight, believed_dim(*weight.belief), true);
+  whole.belief = Belief{Replicate{}, weight.belief->global};
+  return whole;
+}
+
+}  // namespace
+
 TensorState normalise(Machine& m, const TensorState& x, const TensorState* weight, const TensorState* bias, bool fixed_shape) {
   TensorState result = like(x);
   if (!one_kind(m, {&x, weight, bias}, "mul")) return result;
+  const bool believed_cut = weight != nullptr && weight->belief && believed_dim(*weight->belief) >= 0;
+  if (believed_cut && !fixed_shape) {
+    const TensorState product = binary(m, Binary::mul, normalise(m, x, nullptr, nullptr, false), *weight);
+    return bias == nullptr || m.failed() ? product : binary(m, Binary::add, product, *bias);
+  }
+  if (believed_cut) {
+    const TensorState whole = gathered(m, *weight);
+    const TensorState whole_bias = bias == nullptr ? TensorState{} : gathered(m, *bias);
+    return m.failed() ? result : normalise(m, x, &whole, bias == nullptr ? nullptr : &whole_bias, true);
+  }
   if (weight != nullptr) {
     const bool uniform = x.local.uniform() && weight->local.uniform();
     std::vector<Shape> shapes;
