@@ -71,8 +71,9 @@ void check_ordered(const std::string& what, const std::string& where, const std:
   while (at < real.size() && at < mine.size() && same(real[at], mine[at])) ++at;
   agreement.without_numel += std::count_if(mine.begin(), mine.end(), [](const auto& e) { return e.data_dependent; });
   agreement.note(what, where, at == real.size() && at == mine.size(),
-                 std::to_string(real.size()) + " real, " + std::to_string(mine.size()) + " tpsim; first difference at " +
-                     std::to_string(at) + ": real " + (at < real.size() ? written(real[at]) : "nothing") + ", tpsim " +
+                 std::to_string(real.size()) + " real, " + std::to_string(mine.size()) +
+                     " tpsim; first difference at " + std::to_string(at) + ": real " +
+                     (at < real.size() ? written(real[at]) : "nothing") + ", tpsim " +
                      (at < mine.size() ? written(mine[at]) : "nothing"));
 }
 

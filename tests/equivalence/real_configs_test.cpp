@@ -30,13 +30,15 @@ ParameterCounts recorded_counts(const Value& patterns) {
 
 ParameterCounts counts_of(const Model& model) {
   ParameterCounts counts;
-  for (const ParameterGroup& group : parameter_groups(model)) counts[group.pattern][to_string(group.shape)] += group.count;
+  for (const ParameterGroup& group : parameter_groups(model))
+    counts[group.pattern][to_string(group.shape)] += group.count;
   return counts;
 }
 
 std::string difference(const ParameterCounts& real, const ParameterCounts& mine) {
   std::string lines;
-  const auto add = [&](const char* side, const std::string& pattern, const std::map<std::string, std::int64_t>& shapes) {
+  const auto add = [&](const char* side, const std::string& pattern,
+                       const std::map<std::string, std::int64_t>& shapes) {
     lines += "\n  " + std::string(side) + " " + pattern;
     for (const auto& [shape, count] : shapes) lines += " " + shape + " x" + std::to_string(count);
   };
@@ -75,7 +77,8 @@ void for_each_real_config(const std::function<void(const std::string& name, cons
   for (const auto& [name, entry] : object(configs)) visit(name, entry);
 }
 
-// ---- weights per rank from the plan's rules alone: what each strategy cuts, written down a second time -----------------
+// ---- weights per rank from the plan's rules alone: what each strategy cuts, written down a second time
+// -----------------
 
 struct CutDimension {
   int dim = 0;
@@ -121,8 +124,7 @@ std::vector<std::int64_t> weights_by_rules(const ParameterCounts& parameters, co
     for (const auto& [written, count] : shapes) {
       const Shape shape = *parse_shape(written);
       const auto cut = cut_by(strategy_for(plan, pattern), pattern.ends_with("bias"), shape.rank());
-      for (int r = 0; r < ranks; ++r)
-        bytes[static_cast<std::size_t>(r)] += count * bf16_bytes_on(r, ranks, shape, cut);
+      for (int r = 0; r < ranks; ++r) bytes[static_cast<std::size_t>(r)] += count * bf16_bytes_on(r, ranks, shape, cut);
     }
   return bytes;
 }

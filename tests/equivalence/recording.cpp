@@ -165,7 +165,8 @@ Recording read_recording(const Value& content) {
   recording.base_plan = find(object(content), "given") != nullptr;
   recording.parameters = shapes(member(content, "parameters"));
   if (const auto* disk = find(object(content), "checkpoint")) recording.checkpoint = shapes(*disk);
-  for (const auto& [name, run] : object(member(content, "runs"))) recording.runs.push_back(run_of(name, run, recording.parameters));
+  for (const auto& [name, run] : object(member(content, "runs")))
+    recording.runs.push_back(run_of(name, run, recording.parameters));
   return recording;
 }
 

@@ -21,7 +21,7 @@ struct RecordedEvent {
   std::string module;
 };
 
-using LocalShapes = std::map<std::string, std::vector<Shape>>;                      // parameter -> shape on each rank
+using LocalShapes = std::map<std::string, std::vector<Shape>>;                     // parameter -> shape on each rank
 using EventCounts = std::map<std::pair<std::string, std::int64_t>, std::int64_t>;  // op, numel -> occurrences
 
 // What was not recorded is absent: a run that failed while loading has no shapes, one that failed later no events.

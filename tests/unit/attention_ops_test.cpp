@@ -56,7 +56,8 @@ TEST_CASE("rope: positions of other tokens stop the run", "[attention_ops]") {
 
 TEST_CASE("attention: heads split alike give split heads", "[attention_ops]") {
   Ranks on(2);
-  const TensorState out = attention(on.m, on.cut(heads(8), 1), on.cut(heads(4), 1), on.cut(heads(4), 1), {}, grouped(2));
+  const TensorState out =
+      attention(on.m, on.cut(heads(8), 1), on.cut(heads(4), 1), on.cut(heads(4), 1), {}, grouped(2));
   CHECK(out.local.at(0) == Shape{2, 6, 4, 16});
   CHECK(is_cut(out, 2));
 }

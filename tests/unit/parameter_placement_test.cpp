@@ -77,7 +77,9 @@ TEST_CASE("place: packed blocks that do not divide fail to load in 5.15", "[plac
 }
 
 TEST_CASE("place: embeddings are cut along features until 5.20, along the vocabulary from 5.21", "[placement]") {
-  const auto table = [](const Dialect& d, StrategyKind k) { return local(d, k, "weight", {10, 8}, 2, ModuleKind::embedding); };
+  const auto table = [](const Dialect& d, StrategyKind k) {
+    return local(d, k, "weight", {10, 8}, 2, ModuleKind::embedding);
+  };
   CHECK(table(k5_19, StrategyKind::colwise) == Shape{10, 4});
   CHECK(table(k5_19, StrategyKind::rowwise) == Shape{5, 8});
   CHECK(table(kNewestDialect, StrategyKind::embedding_rowwise) == Shape{5, 8});

@@ -35,10 +35,13 @@ struct Ranks {
     std::vector<Shape> shapes;
     for (int r = 0; r < m.ranks(); ++r) shapes.push_back(shape.with(dim, partition.local_extent(r)));
     state.local = RankShapes(std::move(shapes));
-    state.layout = Layout{Content::sharded, dim < 0 ? dim + shape.rank() : dim, m.partitions.intern(std::move(partition)), 1, -1};
+    state.layout =
+        Layout{Content::sharded, dim < 0 ? dim + shape.rank() : dim, m.partitions.intern(std::move(partition)), 1, -1};
     return state;
   }
-  TensorState cut(const Shape& shape, int dim, int blocks = 1) { return cut(shape, dim, chunked(shape[dim], m.ranks(), blocks)); }
+  TensorState cut(const Shape& shape, int dim, int blocks = 1) {
+    return cut(shape, dim, chunked(shape[dim], m.ranks(), blocks));
+  }
   // A DTensor, rightly believed to lie as it does.
   TensorState distributed(TensorState state) {
     const Placement placement = state.layout.content == Content::sharded   ? Placement(Shard{state.layout.dim})
@@ -62,7 +65,9 @@ struct Ranks {
 inline bool is_whole(const TensorState& s) {
   return s.layout.content == Content::replicated && s.layout.scale == 1 && s.local == RankShapes(s.ideal);
 }
-inline bool is_cut(const TensorState& s, int dim) { return s.layout.content == Content::sharded && s.layout.dim == dim; }
+inline bool is_cut(const TensorState& s, int dim) {
+  return s.layout.content == Content::sharded && s.layout.dim == dim;
+}
 inline bool is_partial(const TensorState& s) { return s.layout.content == Content::partial; }
 
 }  // namespace tpsim

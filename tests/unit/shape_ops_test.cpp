@@ -197,7 +197,8 @@ TEST_CASE("all_gather: short shards are padded by DTensor and a fault elsewhere"
   CHECK(plain.fault() == "TP103");
 }
 
-TEST_CASE("all_gather: of whole tensors is p times too wide, of packed shards out of order", "[shape_ops][collectives]") {
+TEST_CASE("all_gather: of whole tensors is p times too wide, of packed shards out of order",
+          "[shape_ops][collectives]") {
   Ranks on(2);
   const TensorState wide = all_gather(on.m, on.whole({2, 8}), -1, false);
   CHECK(on.code(wide) == "TP107");

@@ -46,7 +46,8 @@ struct LinearCall {
 
 std::string ops(const std::vector<CollectiveEvent>& events) {
   std::string all;
-  for (const auto& e : events) all += std::string(all.empty() ? "" : ", ") + to_string(e.op) + " " + std::to_string(e.numel);
+  for (const auto& e : events)
+    all += std::string(all.empty() ? "" : ", ") + to_string(e.op) + " " + std::to_string(e.numel);
   return all;
 }
 
