@@ -246,7 +246,7 @@ bool tell_doubled(const LintFacts& f, const Cause& c, const std::vector<Side>& s
     return true;
   }
   const auto self = f.module(c.module);
-  if (!self || self->is_split() || sides.size() != 1) return false;
+  if (!self || self->is_split() || sides.size() != 1 || scaled != sides.end()) return false;
   blame(f, Side{sides.front().operand, {*self}, {f.module_rule(c.module)}}, d);
   d.effect_bytes.reset();
   d.message = short_name(c.module) + "'s weight is not split, so gathering its output makes it " + text(f.analysis.ranks()) + " times too wide";

@@ -298,7 +298,11 @@ Layout normalised(Machine& m, const TensorState& x, const TensorState* weight, c
     return m.wrong("TP125", "the norm takes its statistics over one rank's part of the features only");
   if (layout.content == Content::partial)
     return m.wrong("TP106", "the norm is applied to partial sums that nothing has reduced");
-  layout.scale = 1;  // a norm takes any common factor out again
+  // A norm takes any common factor out again, but for its epsilon: that counts where the residual stream, which starts as
+  // small as an embedding, is made smaller still.
+  if (layout.scale < 1 && x.ideal.rank() == 3 && !m.prefix.empty())
+    return m.wrong("TP107", "the norm's epsilon weighs more against an input multiplied by " + std::to_string(layout.scale));
+  layout.scale = 1;
   for (const TensorState* t : {weight, bias}) {
     if (t == nullptr || (t->layout.content == Content::replicated && t->layout.scale == 1)) continue;
     const int dim = t->layout.dim + x.ideal.rank() - t->ideal.rank();
