@@ -153,6 +153,26 @@ TensorState sum_groups(Machine& m, const TensorState& x, const TensorState& like
   return checked(m, std::move(result));
 }
 
+TensorState sum_over(Machine& m, const TensorState& x, int dim, bool keep) {
+  if (!plain(m, {&x}, "sum.dim_IntList")) return x;
+  dim = dim < 0 ? dim + x.ideal.rank() : dim;
+  const auto summed = [&](const Shape& s) {
+    Shape out;
+    for (int i = 0; i < s.rank(); ++i)
+      if (i != dim || keep) out.push_back(i == dim ? 1 : s[i]);
+    return out;
+  };
+  TensorState result = x;
+  result.storage = -1;
+  result.ideal = summed(x.ideal);
+  result.local = x.local.map(summed);
+  if (x.layout.content == Content::sharded && x.layout.dim == dim)
+    result.layout = Layout{Content::partial, 0, -1, x.layout.scale, -1};
+  else if (x.layout.content == Content::sharded && x.layout.dim > dim && !keep)
+    result.layout.dim -= 1;
+  return checked(m, std::move(result));
+}
+
 TensorState repeat_heads(Machine& m, const TensorState& x, std::int64_t n) {
   if (!plain(m, {&x}, "expand.default")) return x;
   const auto repeated = [n](const Shape& s) { return s.with(1, s[1] * n); };

@@ -20,6 +20,8 @@ TensorState repeat_rows(Machine& m, const TensorState& x, const TensorState& lik
 TensorState split_rows(Machine& m, const TensorState& x, const TensorState& like);
 // x [E*T, H] (any leading extents) -> [T, H], summed over E = the last extent of `like`.
 TensorState sum_groups(Machine& m, const TensorState& x, const TensorState& like);
+// torch.sum over a dimension; `keep` leaves an extent of 1.
+TensorState sum_over(Machine& m, const TensorState& x, int dim, bool keep);
 // x [B, m, ...] -> [B, m*n, ...]: each head n times, one behind the other.
 TensorState repeat_heads(Machine& m, const TensorState& x, std::int64_t n);
 

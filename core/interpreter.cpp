@@ -744,6 +744,7 @@ private:
         return tuple_of(split_by_size(m_, x(), dim(0), number(code, 1), static_cast<int>(code.outputs.size())));
       case Op::causal_conv: return causal_conv(m_, x(), in(code, slots, 1), optional_in(code, slots, 2));
       case Op::scan: return run_scan(code, slots);
+      case Op::sum: return sum_over(m_, x(), dim(0), number(code, 1) != 0);
       case Op::bmm: return bmm(m_, x(), in(code, slots, 1));
       case Op::repeat_rows: return repeat_rows(m_, x(), in(code, slots, 1));
       case Op::split_rows: return split_rows(m_, x(), in(code, slots, 1));

@@ -82,6 +82,7 @@ enum class Op {
   per_slice,    // child is a list; inputs: x; ints: dim. Element i on slice i of extent 1; stops at the shorter one
   causal_conv,  // inputs: x [B, C, S], weight [C, 1, K][, bias [C]]: depthwise, each channel over its last K positions
   scan,         // text: kind of recurrence over the sequence (core/recurrent_ops.h); inputs by kind
+  sum,          // ints: dim, keep (leaves an extent of 1)
   bmm,          // inputs: a, b; [E, N, H] x [E, H, M]
   repeat_rows,  // inputs: x, like: x.repeat(n, 1) with n = like's last extent
   split_rows,   // inputs: x, like: [E*T, H] -> [E, T, H] with E = like's first extent

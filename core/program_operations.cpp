@@ -69,6 +69,7 @@ constexpr std::array kEachExpert{P{"list", Take::module_list}, P{"x"}, P{"indice
 
 constexpr std::array kPerSlice{P{"list", Take::module_list}, P{"x"}, P{"dim", Take::integer}};
 constexpr std::array kPair{P{"a"}, P{"b"}};
+constexpr std::array kSum{P{"x"}, P{"dim", Take::integer}, P{"keep", Take::flag, false}};
 constexpr std::array kScan{P{"kind", Take::text}, P{"tensors", Take::tensors}};
 constexpr std::array kRepeatHeads{P{"x"}, P{"n", Take::integer}};
 constexpr std::array kLookup{P{"ids"}, P{"table"}};
@@ -109,6 +110,7 @@ constexpr std::array kOperations{
     OperationSpec{"per_slice", Op::per_slice, 1, kPerSlice},
     OperationSpec{"causal_conv", Op::causal_conv, 1, kLinear},
     OperationSpec{"scan", Op::scan, 1, kScan},
+    OperationSpec{"sum", Op::sum, 1, kSum},
     OperationSpec{"bmm", Op::bmm, 1, kPair},
     OperationSpec{"repeat_rows", Op::repeat_rows, 1, kXLike},
     OperationSpec{"split_rows", Op::split_rows, 1, kXLike},
@@ -310,6 +312,8 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
     instruction.ints = {constants.flag("interleaved"), constants.flag("half")};
   } else if (spec.op == Op::attention) {
     set_attention(constants, instruction);
+  } else if (spec.op == Op::sum) {
+    instruction.ints = {constants.integer("dim", 0), constants.flag("keep")};
   } else if (spec.op == Op::scan) {
     set_scan(constants, instruction);
   } else if (spec.op == Op::topk_route) {
