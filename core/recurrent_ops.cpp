@@ -31,14 +31,18 @@ double elements(const Machine& m, const TensorState& x) {
   return static_cast<double>(heaviest_bytes(x, m)) * 8 / element_bits(m.workload().activations);
 }
 
-// ---- short convolutions ------------------------------------------------------------------------------------------------------
+// ---- short convolutions
+// ------------------------------------------------------------------------------------------------------
 
-bool conv_shapes_fit(Machine& m, const Shape& x, const Shape& weight, const Shape* bias, std::int64_t groups, int rank) {
+bool conv_shapes_fit(Machine& m, const Shape& x, const Shape& weight, const Shape* bias, std::int64_t groups,
+                     int rank) {
   const std::string of = "on rank " + text(rank);
   if (weight[0] < groups || weight[0] % groups != 0) {
-    m.fail("TP108", "a convolution of " + text(groups) + " separate channels has weights for " + text(weight[0]) + " " + of,
+    m.fail("TP108",
+           "a convolution of " + text(groups) + " separate channels has weights for " + text(weight[0]) + " " + of,
            "Given groups=" + text(groups) + ", expected weight to be at least " + text(groups) +
-               " at dimension 0, but got weight of size [" + text(weight[0]) + ", 1, " + text(weight[-1]) + "] instead");
+               " at dimension 0, but got weight of size [" + text(weight[0]) + ", 1, " + text(weight[-1]) +
+               "] instead");
     return false;
   }
   if (x[1] != groups) {
@@ -61,17 +65,20 @@ Layout convolved(Machine& m, const TensorState& x, const TensorState& weight, co
   if (lw.content == Content::partial || (bias != nullptr && bias->layout.content == Content::partial))
     return m.wrong("TP106", "the weight holds partial sums");
   if (lx.content == Content::partial && bias != nullptr)
-    return m.wrong("TP112", "every rank adds the whole bias to its partial sum, so it counts " + text(m.ranks()) + " times");
+    return m.wrong("TP112",
+                   "every rank adds the whole bias to its partial sum, so it counts " + text(m.ranks()) + " times");
   if (cut_at(lx, 2)) return m.wrong("TP108", "the convolution needs the whole sequence on every rank");
   const Layout channels = cut_at(lx, 1) ? lx : Layout{};
   const auto lies_as_channels = [&](const TensorState& t) {
-    return t.layout.content == channels.content && (!cut_at(channels, 1) || (cut_at(t.layout, 0) && t.layout.partition == channels.partition));
+    return t.layout.content == channels.content &&
+           (!cut_at(channels, 1) || (cut_at(t.layout, 0) && t.layout.partition == channels.partition));
   };
   if (!lies_as_channels(weight) || (bias != nullptr && !lies_as_channels(*bias)))
     return m.wrong("TP108", "the convolution's parameters are not split as the channels are");
   Layout layout = lx;
   layout.scale = lx.scale * lw.scale;
-  if (bias != nullptr && bias->layout.scale != layout.scale) return m.wrong("TP107", "product and bias are scaled differently");
+  if (bias != nullptr && bias->layout.scale != layout.scale)
+    return m.wrong("TP107", "product and bias are scaled differently");
   return layout;
 }
 
@@ -104,7 +111,8 @@ TensorState causal_conv(Machine& m, const TensorState& x, const TensorState& wei
   return result;
 }
 
-// ---- recurrences -------------------------------------------------------------------------------------------------------------
+// ---- recurrences
+// -------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -118,8 +126,10 @@ bool lanes_fit(Machine& m, const ScanKind& kind, const std::vector<const TensorS
   for (std::size_t i = 1; i < inputs.size(); ++i) {
     const std::int64_t own = inputs[i]->local.at(rank)[kind.lanes[i]];
     if (own == n || own == 1 || (is_grouped(kind, i) && own > 0 && n % own == 0)) continue;
-    m.fail("TP109", "a recurrence over " + text(n) + " heads gets one of its inputs for " + text(own) + " on rank " + text(rank),
-           "The size of tensor a (" + text(n) + ") must match the size of tensor b (" + text(own) + ") at non-singleton dimension 2");
+    m.fail("TP109",
+           "a recurrence over " + text(n) + " heads gets one of its inputs for " + text(own) + " on rank " + text(rank),
+           "The size of tensor a (" + text(n) + ") must match the size of tensor b (" + text(own) +
+               ") at non-singleton dimension 2");
     return false;
   }
   return true;

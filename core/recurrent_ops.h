@@ -10,12 +10,13 @@
 
 namespace tpsim {
 
-// Depthwise: x [B, C, S], weight [C, 1, K], bias [C] or null -> [B, C, S], each channel over its own last K positions. `groups`:
-// a constant of the code; 0 = as many as x has channels.
+// Depthwise: x [B, C, S], weight [C, 1, K], bias [C] or null -> [B, C, S], each channel over its own last K positions.
+// `groups`: a constant of the code; 0 = as many as x has channels.
 TensorState causal_conv(Machine& m, const TensorState& x, const TensorState& weight, const TensorState* bias,
                         std::int64_t groups = 0);
 
-// The result is shaped as the first input [B, S, n] or [B, S, n, d]. A lane of a grouped input serves a run of the result's.
+// The result is shaped as the first input [B, S, n] or [B, S, n, d]. A lane of a grouped input serves a run of the
+// result's.
 TensorState scan(Machine& m, const ScanKind& kind, const std::vector<const TensorState*>& inputs);
 
 }  // namespace tpsim

@@ -11,8 +11,9 @@ constexpr std::array kDeltaLanes{2, 2, 2, 2, 2};
 constexpr std::array kDecayLanes{2, 2};
 constexpr std::array kWkvLanes{2, 2, 0, 0};
 
-// Operations per number of the state and position. ssm: decay, product and sum of the update, product and sum of the read-out.
-// gated_delta: decay, prediction (2), update (2), read-out (2). decay: product and sum. wkv: numerator and denominator.
+// Operations per number of the state and position. ssm: decay, product and sum of the update, product and sum of the
+// read-out. gated_delta: decay, prediction (2), update (2), read-out (2). decay: product and sum. wkv: numerator and
+// denominator.
 constexpr std::array kScans{
     ScanKind{"ssm", kSsmLanes, 2, 3, 3, 5},
     ScanKind{"gated_delta", kDeltaLanes, 2, 1, 2, 7},
