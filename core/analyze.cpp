@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/checked.h"
 #include "core/effective_plan.h"
 #include "core/interpreter.h"
 #include "core/lint.h"
@@ -27,6 +28,23 @@ Result<void> check_sizes(const AnalysisRequest& request) {
   const bool sane = w.batch > 0 && w.tokens > 0 && w.past >= 0 && w.batch <= (1 << 24) && w.tokens <= (1 << 28) && w.past <= (1 << 28);
   if (!sane) return usage_error("batch and token counts must be positive and at most 16 Mi and 256 Mi");
   return {};
+}
+
+// Bounds every product of the analysis: bytes of the widest tensors that live together, of all layers' caches, of what all
+// experts or all ranks hold.
+Result<void> check_volume(const Model& model, const AnalysisRequest& request) {
+  std::int64_t widest = 1;
+  for (const ModuleType& type : model.types)
+    for (const ParameterSpec& parameter : type.parameters)
+      for (const std::int64_t extent : parameter.shape) widest = std::max(widest, extent);
+  const Workload& w = request.workload;
+  const std::int64_t positions = w.batch * (w.tokens + w.past);
+  const std::int64_t copies = std::max({model.layers, model.experts, std::int64_t{request.parallelism.tp}, std::int64_t{1}});
+  if (checked_mul(saturating_mul(positions, widest), saturating_mul(copies, 16))) return {};
+  Error error = usage_error("batch " + std::to_string(w.batch) + " with " + std::to_string(w.tokens) + " new and " +
+                            std::to_string(w.past) + " cached tokens gives tensors whose bytes do not fit 64 bits");
+  error.details.push_back("the widest tensor of the model has " + std::to_string(widest) + " columns");
+  return error;
 }
 
 // What the caller of the model gets: right only if every rank holds the unsharded model's tensor.
@@ -106,6 +124,7 @@ void count_rules(const PlacedModel& placed, Analysis& a) {
 
 Result<Analysis> analyze(const Model& model, const AnalysisRequest& request) {
   if (auto sizes = check_sizes(request); !sizes) return sizes.error();
+  if (auto volume = check_volume(model, request); !volume) return volume.error();
   Analysis a;
   a.model_type = model.model_type;
   a.class_name = model.class_name;
