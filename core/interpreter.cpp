@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kNewStorage = -1;
 constexpr int kPersistentStorage = -2;
+constexpr int kUnused = -1;
 const std::string kNoStrategy;
 
 std::string layout_text(const Layout& layout) {
@@ -102,9 +103,10 @@ private:
     if (node.rule < 0 && node.replicated_by_default) hook.emplace();
     if (hook && !is_installed(*hook, type, m_.dialect())) hook.reset();
     std::size_t causes = m_.causes().size();
+    const std::vector<ForwardValue> inputs = hook ? call.positional : std::vector<ForwardValue>{};
     if (hook) before_call(m_, *hook, call);
     if (hook) explain(causes, call.positional);
-    if (hook) draw_collectives(call.positional);
+    if (hook && !call.positional.empty()) draw_collectives(call.positional.front(), inputs);
     const bool block = type.kind == ModuleKind::block;
     if (!m_.failed()) call.output = block ? run_block(node_index, call) : run_leaf(call);
     if (!block) explain(causes, call.positional);
@@ -116,7 +118,7 @@ private:
     if (hook && !m_.failed()) after_call(m_, *hook, call);
     if (hook) explain(causes, outputs);
     if (!m_.failed()) settle(call.output);
-    if (hook && !m_.failed()) draw_collectives(call.output);
+    if (hook && !m_.failed()) draw_collectives(call.output, outputs);
     m_.rule = rule_before;
     return std::move(call.output);
   }
@@ -196,22 +198,22 @@ private:
     for (ForwardValue& item : value.items) set_node(item, node);
   }
 
-  // Collectives that a hook has issued since the last look lie between the value and what follows.
-  void draw_collectives(ForwardValue& value) {
+  // Collectives that a hook has issued since the last look lie between the value as it was and what follows.
+  void draw_collectives(ForwardValue& value, const std::vector<ForwardValue>& before) {
     if (m_.trace == nullptr) return;
+    const TensorState* from = before.empty() ? nullptr : first_tensor(before.front());
     for (; drawn_collectives_ < m_.trace->forward.size(); ++drawn_collectives_) {
       const int drawn = add_node(to_string(m_.trace->forward[drawn_collectives_].op));
-      if (value.is_tensor()) add_edge(value.tensor, drawn);
+      if (from != nullptr) add_edge(*from, drawn);
       set_node(value, drawn);
+      from = first_tensor(value);
     }
-  }
-  void draw_collectives(std::vector<ForwardValue>& values) {
-    if (!values.empty()) draw_collectives(values.front());
   }
 
   // An operation that records work is a node; views are not.
   void draw_operation(const Instruction& code, std::size_t operations_before, const std::vector<ForwardValue>& slots, ForwardValue& value) {
     if (m_.trace == nullptr || m_.failed() || m_.trace->operations.size() == operations_before) return;
+    if (code.op == Op::rope) return draw_rope(code, slots, value);
     const OperationKind kind = m_.trace->operations.back().kind;
     const bool own_weights = kind == OperationKind::gemm || kind == OperationKind::grouped_gemm;
     const int drawn = add_node(m_.trace->operations.back().name, kNoStrategy, own_weights);
@@ -219,6 +221,15 @@ private:
       if (slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor() && slots[static_cast<std::size_t>(slot)].tensor.storage != kPersistentStorage)
         add_edge(slots[static_cast<std::size_t>(slot)].tensor, drawn);
     set_node(value, drawn);
+  }
+
+  // Queries and keys are rotated apart.
+  void draw_rope(const Instruction& code, const std::vector<ForwardValue>& slots, ForwardValue& value) {
+    for (std::size_t i = 0; i < value.items.size(); ++i) {
+      const int drawn = add_node(m_.trace->operations.back().name);
+      for (const std::size_t input : {i, std::size_t{2}, std::size_t{3}}) add_edge(in(code, slots, input), drawn);
+      set_node(value.items[i], drawn);
+    }
   }
 
   // New tensors get an allocation.
@@ -319,7 +330,7 @@ private:
     auto& uses = last_use_[type_index];
     if (!uses.empty()) return uses;
     const Program& program = model_.type(type_index).program;
-    uses.assign(static_cast<std::size_t>(program.slots) + 1, -1);
+    uses.assign(static_cast<std::size_t>(program.slots) + 1, kUnused);
     for (std::size_t i = 0; i < program.code.size(); ++i) {
       for (int slot : program.code[i].inputs)
         if (slot >= 0) uses[static_cast<std::size_t>(slot)] = static_cast<int>(i);
@@ -335,8 +346,9 @@ private:
     const Program& program = call.type->program;
     std::vector<ForwardValue> slots(static_cast<std::size_t>(program.slots));
     if (!bind(call, program, slots)) return {};
-    for (const ForwardValue& v : slots) retain(v);
     const std::vector<int> uses = last_uses(node.type);
+    for (std::size_t s = 0; s < program.inputs.size(); ++s)
+      if (uses[s] != kUnused) retain(slots[s]);
     for (std::size_t i = 0; i < program.code.size(); ++i) {
       const bool gradients = m_.gradients;
       m_.gradients = gradients && !program.code[i].no_grad;
@@ -546,6 +558,8 @@ private:
     const bool segments = m_.prefix.empty() && !inside_layer_;
     const std::string list_path = m_.module.empty() ? self.type->children[child].name : m_.module + "." + self.type->children[child].name;
     const std::string module_before = m_.module;
+    if (segments && !next.positional.empty() && next.positional.front().is_tensor())
+      m_.outside = describe_operand(m_, next.positional.front().tensor).modules;
     if (segments) close_ends();
     ForwardValue output, held;
     if (!next.positional.empty()) output = next.positional.front();
