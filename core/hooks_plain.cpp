@@ -31,9 +31,24 @@ void plain_before_experts(Machine& m, ModuleCall& call) {
   reduce_gradient(m, call.positional[2].tensor);
 }
 
+// Whether a mask of one more dimension than the input broadcasts over the output.
+bool mask_fits(const Shape& input, const Shape& output) {
+  for (int i = 1; i < output.rank() && i <= input.rank(); ++i) {
+    const std::int64_t of_mask = input[-i], of_output = output[-i - 1];
+    if (of_mask != of_output && of_mask != 1 && of_output != 1) return false;
+  }
+  return true;
+}
+
 // The mask over the rows that a rank does not hold, laid over the output by broadcasting.
 void plain_after_embedding_rows(Machine& m, ModuleCall& call, const TensorState& ids, TensorState& out) {
   if (ids.elements == Elements::floating) {
+    if (!mask_fits(ids.local.at(0), out.local.at(0))) {
+      m.fail("TP123", "embedding_rowwise masks token ids, and " + to_string(ids.local.at(0)) + " features do not fit its output of " +
+                          to_string(out.local.at(0)),
+             "RuntimeError: the sizes of the mask and the output do not match");
+      return;
+    }
     TensorState mask = unsqueeze(m, ids, -1);
     mask.layout = m.wrong("TP123", "features are compared with the rank's range of rows, as if they were token ids");
     out = binary(m, Binary::mul, out, mask);

@@ -153,7 +153,7 @@ void add_remove_fix(const LintFacts& f, const AnalysisRequest& request, RuleProb
 void unmatched(const LintFacts& f, const AnalysisRequest& request, std::vector<RuleProblem>& out) {
   std::vector<FlawedRule> rules;
   for (const ResolvedRule& r : f.analysis.rules)
-    if (is_users(r) && r.known_strategy && r.modules == 0 && r.parameters == 0)
+    if (is_users(r) && r.known_strategy && r.modules == 0 && r.parameters == 0 && !f.names_something(r.rule.key))
       rules.push_back({r.rule, intended_key(f, r.rule.key), 0});
   for (const Group& group : grouped(f, request, rules)) {
     out.push_back(group.tell("TP201", Severity::warning, "matches no module, so it shards nothing", "match no module, so they shard nothing", true));
@@ -214,6 +214,34 @@ void conflicting(const LintFacts& f, std::vector<RuleProblem>& out) {
                 ", rule " + quoted(by_module.key) + " (" + by_module.strategy + ") sets its communication";
     d.details.push_back(to_string(dialect) + " searches weights for the keys in the plan's order, anywhere in the name, and looks modules up exactly");
     problem.intended.insert(d.where);
+    out.push_back(std::move(problem));
+  }
+}
+
+// A rule that an earlier key keeps from its parameters.
+void shadowed(const LintFacts& f, const AnalysisRequest& request, std::vector<RuleProblem>& out) {
+  std::map<int, std::vector<int>> by_shadow;
+  for (const ShadowedRule& s : shadowed_rules(f)) by_shadow[s.by].push_back(s.rule);
+  for (const auto& [by, rules] : by_shadow) {
+    const Rule& earlier = f.rule(by)->rule;
+    RuleProblem problem;
+    Diagnostic& d = problem.diagnostic;
+    std::vector<std::string> names;
+    for (const int r : rules) {
+      names.push_back(short_name(f.rule(r)->rule.key) + " (" + f.rule(r)->rule.strategy + ")");
+      const std::string key = f.rule(r)->rule.key;
+      problem.intended.insert({key, key.substr(0, key.rfind('.'))});
+    }
+    d.code = "TP104";
+    d.severity = Severity::warning;
+    d.where = f.rule(rules.front())->rule.key;
+    attach_rule(f.analysis, rules.front(), d);
+    d.count = static_cast<int>(rules.size());
+    d.message = "rule " + quoted(earlier.key) + " (" + earlier.strategy + ") comes first and takes the weights of " + listed(names);
+    d.details.push_back(to_string(f.analysis.dialect) +
+                        " searches weights for the keys in the plan's order, anywhere in the name: the first found wins");
+    const std::string key = written_key(f.model, request, earlier.key);
+    d.fixes.push_back({"put " + quoted(key) + " behind them", {{"remove", key, ""}, {"add", key, earlier.strategy}}});
     out.push_back(std::move(problem));
   }
 }
@@ -300,6 +328,7 @@ std::vector<RuleProblem> misdirected_rules(const LintFacts& facts, const Analysi
   unmatched(facts, request, problems);
   one_sided(facts, request, problems);
   conflicting(facts, problems);
+  shadowed(facts, request, problems);
   return problems;
 }
 

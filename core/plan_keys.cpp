@@ -38,6 +38,24 @@ std::optional<IntendedKey> intended_key(const LintFacts& f, const std::string& k
   return IntendedKey{near.front(), KeyFlaw::misspelt};
 }
 
+std::vector<ShadowedRule> shadowed_rules(const LintFacts& f) {
+  std::vector<ShadowedRule> found;
+  const Analysis& a = f.analysis;
+  if (a.dialect.below(5, 0) || a.dialect.at_least(5, 16)) return found;
+  for (std::size_t i = 0; i < a.rules.size(); ++i) {
+    const ResolvedRule& rule = a.rules[i];
+    if (rule.modules > 0 || rule.parameters > 0 || !f.names_something(rule.rule.key)) continue;
+    for (const ShardSpec& spec : a.shards) {
+      const std::string name = generalised(spec.pattern);
+      const bool own = name == rule.rule.key || (name.starts_with(rule.rule.key) && name[rule.rule.key.size()] == '.');
+      if (!own || spec.rule < 0 || spec.rule == static_cast<int>(i)) continue;
+      found.push_back({static_cast<int>(i), spec.rule});
+      break;
+    }
+  }
+  return found;
+}
+
 std::string written_key(const Model& model, const AnalysisRequest& request, const std::string& key) {
   const std::string prefix = model.base.empty() ? "" : model.base + ".";
   const bool relative = request.plan.kind == PlanKind::manual && request.plan.base_plan;

@@ -19,6 +19,12 @@ struct IntendedKey {
 // `key` on the whole model, as the dialect looks it up. None where nothing is near, or the key is right.
 std::optional<IntendedKey> intended_key(const LintFacts& facts, const std::string& key);
 
+// 5.0 - 5.15: a rule that gets none of the parameters it names, because an earlier key is found in their names as well.
+struct ShadowedRule {
+  int rule = -1, by = -1;  // indices into Analysis::rules
+};
+std::vector<ShadowedRule> shadowed_rules(const LintFacts& facts);
+
 // A plan for the config class has keys relative to the base model; everything else says "model.layers. ...".
 std::string written_key(const Model& model, const AnalysisRequest& request, const std::string& key);
 

@@ -15,16 +15,13 @@ using Kind = PlanEdit::Kind;
 
 std::string prefix_of(const Model& model) { return model.base.empty() ? "" : model.base + "."; }
 
-// The shipped rules as the author of this plan would write them.
+// The rules that the release applies of itself, as the author of this plan would write them.
 std::vector<Rule> shipped_rules(const Model& model, const AnalysisRequest& request, bool base_plan) {
-  const ShippedPlans shipped = shipped_plans(model.model_type, request.dialect);
+  if (base_plan) return shipped_plans(model.model_type, request.dialect).config_plan.rules;
+  AnalysisRequest automatic = request;
+  automatic.plan = PlanChoice{};
   std::vector<Rule> rules;
-  for (Rule rule : shipped.config_plan.rules) {
-    if (!base_plan) rule.key.insert(0, prefix_of(model));
-    rules.push_back(std::move(rule));
-  }
-  if (!base_plan)
-    for (const Rule& rule : shipped.class_plan.rules) rules.push_back(rule);
+  for (const ResolvedRule& resolved : effective_plan(model, automatic).rules) rules.push_back(resolved.rule);
   return rules;
 }
 
@@ -37,6 +34,7 @@ PlanEdit set_rule(const Plan& plan, const std::string& key, const std::string& s
   const bool there = plan.find(key) != nullptr;
   return {there ? Kind::set : Kind::add, {{there ? "replace" : "add", key, strategy}}, {}};
 }
+PlanEdit variant(const std::string& key, const std::string& strategy) { return {Kind::vary, {{"replace", key, strategy}}, {}}; }
 PlanEdit remove_rule(const std::string& key) { return {Kind::remove, {{"remove", key, ""}}, {}}; }
 
 class RepairFinder {
@@ -101,7 +99,20 @@ private:
                    rules + (edit.patch.size() == 2 ? " rule" : " rules");
       corrections_.insert(corrections_.begin(), edit);
     }
+    correct_order();
     correct_names();
+  }
+
+  // 5.0 - 5.15: a rule whose parameters an earlier key takes comes before that key.
+  void correct_order() {
+    std::set<std::string> moved;
+    for (const ShadowedRule& shadow : shadowed_rules(facts_)) {
+      const Rule& earlier = facts_.rule(shadow.by)->rule;
+      const std::string key = written_key(model_, request_, earlier.key);
+      if (start_.plan.find(key) == nullptr || !moved.insert(key).second) continue;
+      corrections_.push_back({Kind::rename, {{"remove", key, ""}, {"add", key, earlier.strategy}},
+                              "put " + quoted(key) + " behind the rules for what is inside it"});
+    }
   }
 
   static PlanEdit rename(const Rule& rule, const std::string& key, std::string title) {
@@ -116,6 +127,10 @@ private:
     std::map<std::string, PlanEdit> edits;
     for (const Rule& rule : start_.plan.rules) {
       if (std::find(names.begin(), names.end(), rule.strategy) != names.end()) continue;
+      if (rule.strategy == "replicate") {
+        corrections_.push_back(remove_rule(corrected_key(rule.key)));
+        continue;
+      }
       std::string better;
       if (const auto same = equivalent_name(rule.strategy, dialect_)) better = std::string(*same);
       if (better.empty())
@@ -176,7 +191,7 @@ private:
       const Rule* theirs = shipped(rule.key);
       if (theirs != nullptr && theirs->strategy != rule.strategy) edits.push_back(set_rule(plan, rule.key, theirs->strategy));
       for (const std::string& v : variants(rule.strategy))
-        if (theirs == nullptr || theirs->strategy != v) edits.push_back(set_rule(plan, rule.key, v));
+        if (theirs == nullptr || theirs->strategy != v) edits.push_back(variant(rule.key, v));
       if (start_.kind == PlanKind::manual) edits.push_back(remove_rule(rule.key));
       const auto dot = rule.key.rfind('.');
       if (dot == std::string::npos || !facts_.names_parameter(start_.base_plan ? prefix_of(model_) + rule.key : rule.key)) continue;
@@ -240,8 +255,8 @@ private:
     const bool old = dialect_.below(5, 1);
     for (const Rule& rule : plan.rules) {
       if (!inside(rule.key)) continue;
-      if (rule.strategy == "colwise") edits.push_back(set_rule(plan, rule.key, old ? "colwise_rep" : "colwise_gather_output"));
-      if (rule.strategy == "rowwise") edits.push_back(set_rule(plan, rule.key, old ? "rowwise_rep" : "rowwise_split_input"));
+      if (rule.strategy == "colwise") edits.push_back(variant(rule.key, old ? "colwise_rep" : "colwise_gather_output"));
+      if (rule.strategy == "rowwise") edits.push_back(variant(rule.key, old ? "rowwise_rep" : "rowwise_split_input"));
     }
     return edits;
   }

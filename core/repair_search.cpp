@@ -40,7 +40,7 @@ Fix to_fix(const Repair& repair) {
       continue;
     }
     const PatchOperation& op = edit.patch.front();
-    const std::string how = edit.kind == PlanEdit::Kind::remove ? "remove" : edit.kind == PlanEdit::Kind::add ? "add " + op.value : "set " + op.value;
+    const std::string how = edit.kind == PlanEdit::Kind::remove ? "remove" : (edit.kind == PlanEdit::Kind::add ? "add " : "set ") + op.value;
     const auto known = std::find_if(parts.begin(), parts.end(), [&](const auto& p) { return p.first == how; });
     (known == parts.end() ? parts.emplace_back(how, std::vector<std::string>{}) : *known).second.push_back(short_name(op.key));
   }
@@ -97,13 +97,29 @@ std::pair<int, std::int64_t> RepairVerifier::progress(const std::vector<PlanEdit
   return {rank_of(outcome->verdict), outcome->sound_operations > 0 ? outcome->sound_operations : fewer};
 }
 
+namespace {
+
+// Two edits can need each other and the repair neither: a head's rule and its tied table's.
+Repair without_pairs(RepairVerifier& verifier, Repair repair) {
+  for (std::size_t i = repair.edits.size(); i-- > 1;)
+    for (std::size_t j = i; j-- > 0 && i < repair.edits.size() && repair.edits.size() > 2;) {
+      std::vector<PlanEdit> fewer = repair.edits;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(j));
+      if (auto smaller = verifier.check(fewer)) repair = std::move(*smaller);
+    }
+  return repair;
+}
+
+}  // namespace
+
 Repair reduced(RepairVerifier& verifier, Repair repair) {
   for (std::size_t i = repair.edits.size(); i-- > 0 && repair.edits.size() > 1;) {
     std::vector<PlanEdit> fewer = repair.edits;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
     if (auto smaller = verifier.check(fewer)) repair = std::move(*smaller);
   }
-  return repair;
+  return without_pairs(verifier, std::move(repair));
 }
 
 }  // namespace tpsim

@@ -12,7 +12,7 @@ namespace tpsim {
 
 // One change of a plan as a person would count it: a rule set, removed, or all rules with one flaw renamed.
 struct PlanEdit {
-  enum class Kind { rename, set, add, remove } kind = Kind::set;
+  enum class Kind { rename, set, add, remove, vary } kind = Kind::set;
   std::vector<PatchOperation> patch;
   std::string title;
 };
