@@ -129,6 +129,11 @@ std::optional<Cause> refused(const Machine& m, const ParameterToPlace& p, Strate
   const Shape& shape = p.parameter->shape;
   const std::int64_t extent = shape[cut.dim];
   const int ranks = m.ranks();
+  const bool slices_files = m.dialect().at_least(4, 54) && m.dialect().below(5, 0);
+  if (slices_files && cut.blocks == 1 && chunk_range(extent, ranks, ranks - 1).size() == 0 && extent > 0)
+    return refusal("TP103", std::to_string(extent) + " rows over " + std::to_string(ranks) +
+                                " ranks leave the last with none, which this version cannot load",
+                   "AttributeError: 'builtins.PySafeSlice' object has no attribute 'shape'");
   if (kind == StrategyKind::grouped_gemm && extent % ranks != 0)
     return refusal("TP103", std::to_string(extent) + " experts cannot be divided over " + std::to_string(ranks) + " ranks",
                    "ValueError while loading");

@@ -100,6 +100,13 @@ TEST_CASE("place: uneven rows as torch.chunk cuts them, down to nothing", "[plac
   CHECK(placed.state.local.at(3) == Shape{0, 6});
 }
 
+TEST_CASE("place: 4.57 cannot load a shard without rows", "[placement]") {
+  Placing empty(k4_57, 4, "weight", {6, 8}), uneven(k4_57, 4, "weight", {7, 8});
+  REQUIRE(empty.place(StrategyKind::colwise).refused);
+  CHECK(empty.place(StrategyKind::colwise).refused->code == "TP103");
+  CHECK_FALSE(uneven.place(StrategyKind::colwise).refused);
+}
+
 TEST_CASE("place: 4.53 drops the rows of a remainder silently", "[placement]") {
   Placing placing(k4_53, 3, "weight", {10, 6});
   const PlacedParameter placed = placing.place(StrategyKind::colwise);
