@@ -221,7 +221,7 @@ private:
   Result<void> checkpoint_rule(const Value& value, const std::string& pointer) {
     auto object = faults_.object(value, pointer);
     if (!object) return object.error();
-    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how", "part", "parts"}); !known) return known;
+    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how", "offset", "part", "parts"}); !known) return known;
     const Value* module = find(**object, "module");
     const Value* disk = find(**object, "disk");
     if (module == nullptr || disk == nullptr) return faults_.at(pointer, "a rule has \"module\" and \"disk\"");
@@ -238,6 +238,13 @@ private:
       if (auto set = conversion(*how, pointer / "how", rule.how); !set) return set;
     }
     if (auto set = parts(**object, pointer, rule); !set) return set;
+    if (const Value* offset = find(**object, "offset")) {
+      const auto* i = std::get_if<std::int64_t>(&offset->data);
+      if (i == nullptr || *i < -kMaxParts || *i > kMaxParts) {
+        return faults_.at(pointer / "offset", "an integer from -64 to 64 is needed, not " + to_json(*offset).substr(0, 60));
+      }
+      rule.offset = static_cast<int>(*i);
+    }
     data_->checkpoint.push_back(std::move(rule));
     return {};
   }
@@ -260,13 +267,13 @@ private:
 
   Result<void> conversion(const Value& value, const std::string& pointer, CheckpointConversion& how) const {
     static const std::vector<std::string> kNames{"rename", "stack",  "stack_concat", "transpose",
-                                                 "chunk",  "prefix", "concat"};
+                                                 "chunk",  "prefix", "concat",       "interleave"};
     auto text = faults_.text(value, pointer);
     if (!text) return text.error();
     const auto found = std::find(kNames.begin(), kNames.end(), *text);
     if (found == kNames.end()) {
       return faults_.at(pointer, "\"" + *text + "\" is none of rename, stack, stack_concat, transpose, chunk, " +
-                                 "prefix, concat");
+                                 "prefix, concat, interleave");
     }
     how = static_cast<CheckpointConversion>(found - kNames.begin());
     return {};

@@ -173,11 +173,18 @@ TensorState sum_over(Machine& m, const TensorState& x, int dim, bool keep) {
   return checked(m, std::move(result));
 }
 
+namespace {
+
+// A mask: kernels make it as they go.
+bool is_unstored(const TensorState& x) { return x.storage < -1; }
+
+}  // namespace
+
 TensorState repeat_heads(Machine& m, const TensorState& x, std::int64_t n) {
   if (!plain(m, {&x}, "expand.default")) return x;
   const auto repeated = [n](const Shape& s) { return s.with(1, s[1] * n); };
   TensorState result = x;
-  result.storage = -1;
+  if (!is_unstored(x)) result.storage = -1;
   result.ideal = repeated(x.ideal);
   result.local = x.local.map(repeated);
   if (x.layout.content == Content::sharded && x.layout.dim == 1)
@@ -200,7 +207,7 @@ Layout read_whole(Machine& m, const std::string& name, const TensorState& x) {
 
 TensorState opaque(Machine& m, const std::string& name, const TensorState& like, const std::vector<const TensorState*>& tensors) {
   TensorState result = like;
-  result.storage = -1;
+  if (!is_unstored(like)) result.storage = -1;
   result.layout = read_whole(m, name, like);
   for (const TensorState* x : tensors) {
     if (!plain(m, {x}, "mm.default")) return result;

@@ -421,7 +421,7 @@ private:
         for (int slot : code.inputs) items.push_back(slots[static_cast<std::size_t>(slot)]);
         return store(code, slots, ForwardValue(std::move(items)));
       }
-      case Op::unpack: return store(code, slots, slots[static_cast<std::size_t>(code.inputs.front())]);
+      case Op::unpack: return store(code, slots, unpacked(code, slots[static_cast<std::size_t>(code.inputs.front())]));
       default: {
         const std::size_t before = m_.trace == nullptr ? 0 : m_.trace->operations.size();
         const std::size_t causes = m_.causes().size();
@@ -438,6 +438,12 @@ private:
     for (int slot : code.inputs)
       if (slot >= 0) values.push_back(slots[static_cast<std::size_t>(slot)]);
     return values;
+  }
+
+  // `x, = value` takes the only element; several names are taken apart as they are stored.
+  static ForwardValue unpacked(const Instruction& code, const ForwardValue& value) {
+    const bool only = code.outputs.size() == 1 && value.kind == ForwardValue::Kind::tuple && value.items.size() == 1;
+    return only ? value.items.front() : value;
   }
 
   ForwardValue own_tensor(const Instruction& code, const PlacedNode& node, ModuleCall& call) {

@@ -113,13 +113,20 @@ bool match_pattern(std::string_view pattern, std::string_view name, std::vector<
   return pattern.empty() && name.empty();
 }
 
+std::string shifted(const std::string& index, int offset) {
+  std::int64_t number = 0;
+  const auto parsed = std::from_chars(index.data(), index.data() + index.size(), number);
+  return parsed.ec == std::errc() ? std::to_string(number + offset) : index;
+}
+
 // The pattern with each `*` replaced by an index in turn, and `{e}` by the expert.
-std::string filled_pattern(std::string_view pattern, const std::vector<std::string>& indices, std::int64_t expert) {
+std::string filled_pattern(std::string_view pattern, const std::vector<std::string>& indices, std::int64_t expert,
+                           int offset) {
   std::string text;
   std::size_t next = 0;
   while (!pattern.empty()) {
     if (pattern.front() == '*' && next < indices.size()) {
-      text += indices[next++];
+      text += shifted(indices[next++], offset);
       pattern.remove_prefix(1);
     } else if (pattern.starts_with("{e}")) {
       text += std::to_string(expert);
@@ -204,7 +211,7 @@ std::vector<std::string> checkpoint_names(const Model& model, std::string_view p
   const std::int64_t experts = spec != nullptr && spec->shape.rank() > 0 ? spec->shape[0] : 1;
   std::vector<std::string> names;
   for (std::int64_t e = 0; e < experts; ++e) {
-    for (const auto& pattern : rule->disk) names.push_back(filled_pattern(pattern, indices, e));
+    for (const auto& pattern : rule->disk) names.push_back(filled_pattern(pattern, indices, e, rule->offset));
   }
   return names;
 }

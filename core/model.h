@@ -169,11 +169,13 @@ inline bool is_embedding(const ModuleType& type) {
 
 // Where a parameter's values come from on disk. `disk` holds one name per piece; `{e}` is expanded already.
 // `prefix`: the first letters of the name are others on disk. `concat`: the pieces lie one behind the other along dim 0.
-enum class CheckpointConversion { rename, stack, stack_concat, transpose, chunk, prefix, concat };
+// `interleave`: gate and up are even and odd rows on disk.
+enum class CheckpointConversion { rename, stack, stack_concat, transpose, chunk, prefix, concat, interleave };
 struct CheckpointRule {
   std::string module;             // pattern over module parameter names, `*` = an index
   std::vector<std::string> disk;  // patterns; `{e}` = expert index
   CheckpointConversion how = CheckpointConversion::rename;
+  int offset = 0;           // added to each index
   int part = 0, parts = 1;  // chunk: which of the equal parts of the tensor on disk along its first dimension
 };
 

@@ -78,7 +78,12 @@ std::vector<std::string> sorted_patterns(const std::vector<ModuleName>& names) {
 
 const ModuleType* base_child(const Model& model, std::string_view name) {
   const ModuleType* base = &model.type(model.root);
-  if (!model.base.empty()) base = find_child(model, *base, model.base);
+  std::string_view path = model.base;
+  while (base != nullptr && !path.empty()) {
+    const auto dot = std::min(path.find('.'), path.size());
+    base = find_child(model, *base, path.substr(0, dot));
+    path.remove_prefix(std::min(dot + 1, path.size()));
+  }
   return base == nullptr ? nullptr : find_child(model, *base, name);
 }
 

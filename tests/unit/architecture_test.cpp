@@ -241,7 +241,7 @@ TEST_CASE("architecture errors: the form of the file", "[architecture][errors]")
   CHECK(fault("\"tie\": {", "\"checkpoint\": [{\"module\": \"a\"}], \"tie\": {") ==
         "error: a rule has \"module\" and \"disk\"\n  --> toy.json#/checkpoint/0\n");
   CHECK(fault("\"tie\": {", "\"checkpoint\": [{\"module\": \"a\", \"disk\": \"b\", \"how\": \"split\"}], \"tie\": {") ==
-        "error: \"split\" is none of rename, stack, stack_concat, transpose, chunk, prefix, concat\n  --> "
+        "error: \"split\" is none of rename, stack, stack_concat, transpose, chunk, prefix, concat, interleave\n  --> "
         "toy.json#/checkpoint/0/how\n");
   const auto chunk_fault =
       "error: \"chunk\", and nothing else, has one \"disk\" name and \"part\" below \"parts\"\n  --> "

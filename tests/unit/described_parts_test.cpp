@@ -65,11 +65,13 @@ TEST_CASE("described parts: a tensor that is fused on disk cannot be cut", "[des
 TEST_CASE("described parts: disk names of fused tensors and of prefixes", "[described_parts]") {
   const auto model = toy::build(toy::toy_with("\"tie\": {", R"("checkpoint": [
     { "module": "model.norm.weight", "disk": "model.ends.weight", "how": "chunk", "part": 1, "parts": 2 },
+    { "module": "model.layers.*.mlp.gate_proj.weight", "disk": "gates.*", "offset": -1 },
     { "module": "model.", "disk": "language_model.", "how": "prefix" }], "tie": {)"));
   REQUIRE(model);
   CHECK(checkpoint_names(*model, "model.norm.weight") == std::vector<std::string>{"model.ends.weight"});
   CHECK(checkpoint_names(*model, "model.layers.3.mlp.up_proj.weight") ==
         std::vector<std::string>{"language_model.layers.3.mlp.up_proj.weight"});
+  CHECK(checkpoint_names(*model, "model.layers.3.mlp.gate_proj.weight") == std::vector<std::string>{"gates.2"});
   CHECK(checkpoint_names(*model, "lm_head.weight") == std::vector<std::string>{"lm_head.weight"});
 }
 
