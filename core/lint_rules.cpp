@@ -77,6 +77,9 @@ public:
     return problem;
   }
 
+  // The release's own rule for a block that this model lacks.
+  bool is_shipped() const { return is_shipped_key(f_, rules_.front().rule.key); }
+
 private:
   void add_reason(Diagnostic& d, bool single) const {
     const auto& intended = rules_.front().intended;
@@ -156,8 +159,9 @@ void unmatched(const LintFacts& f, const AnalysisRequest& request, std::vector<R
     if (is_users(r) && r.known_strategy && r.modules == 0 && r.parameters == 0 && !f.names_something(r.rule.key))
       rules.push_back({r.rule, intended_key(f, r.rule.key), 0});
   for (const Group& group : grouped(f, request, rules)) {
-    out.push_back(group.tell("TP201", Severity::warning, "matches no module, so it shards nothing", "match no module, so they shard nothing", true));
+    out.push_back(group.tell("TP201", group.is_shipped() ? Severity::note : Severity::warning, "matches no module, so it shards nothing", "match no module, so they shard nothing", true));
     add_remove_fix(f, request, out.back());
+    if (group.is_shipped()) out.back().diagnostic.details.push_back("the release ships this rule for a block that this configuration does not have");
   }
 }
 

@@ -1,5 +1,8 @@
 #include "core/plan_keys.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "core/suggest.h"
 
 namespace tpsim {
@@ -16,7 +19,23 @@ std::string without_stars(const std::string& pattern) {
   return out;
 }
 
+// A slip of the pen: all but two characters agree, from the front or the back; or the same module under another parent.
+bool is_slip(std::string_view a, std::string_view b) {
+  if (a.substr(a.rfind('.') + 1) == b.substr(b.rfind('.') + 1)) return true;
+  std::size_t front = 0, back = 0;
+  const std::size_t shorter = std::min(a.size(), b.size()), longer = std::max(a.size(), b.size());
+  while (front < shorter && a[front] == b[front]) ++front;
+  while (front + back < shorter && a[a.size() - 1 - back] == b[b.size() - 1 - back]) ++back;
+  return front + back + 2 >= longer;
+}
+
 }  // namespace
+
+bool is_shipped_key(const LintFacts& f, const std::string& key) {
+  const std::string prefix = f.model.base.empty() ? "" : f.model.base + ".";
+  const ShippedPlans shipped = shipped_plans(f.model.model_type, f.analysis.dialect);
+  return key.starts_with(prefix) && shipped.config_plan.find(key.substr(prefix.size())) != nullptr;
+}
 
 std::optional<IntendedKey> intended_key(const LintFacts& f, const std::string& key) {
   const std::string prefix = f.model.base.empty() ? "" : f.model.base + ".";
@@ -33,9 +52,10 @@ std::optional<IntendedKey> intended_key(const LintFacts& f, const std::string& k
     if (without_stars(name.pattern) == key && name.pattern != key) return IntendedKey{name.pattern, KeyFlaw::star_missing};
     patterns.push_back(name.pattern);
   }
-  const auto near = nearest(key, patterns, 1);
-  if (near.empty()) return std::nullopt;
-  return IntendedKey{near.front(), KeyFlaw::misspelt};
+  if (is_shipped_key(f, key)) return std::nullopt;
+  for (const std::string& near : nearest(key, patterns))
+    if (is_slip(key, near)) return IntendedKey{near, KeyFlaw::misspelt};
+  return std::nullopt;
 }
 
 std::vector<ShadowedRule> shadowed_rules(const LintFacts& f) {

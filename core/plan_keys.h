@@ -16,6 +16,9 @@ struct IntendedKey {
   KeyFlaw flaw = KeyFlaw::misspelt;
 };
 
+// A rule of the release's own plan for a block that this model does not have.
+bool is_shipped_key(const LintFacts& facts, const std::string& key);
+
 // `key` on the whole model, as the dialect looks it up. None where nothing is near, or the key is right.
 std::optional<IntendedKey> intended_key(const LintFacts& facts, const std::string& key);
 
