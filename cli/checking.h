@@ -28,8 +28,8 @@ struct Repair {
   Plan plan;
   std::vector<std::string> applied;  // "TP201: use "model.layers.*.mlp.gate_proj""
 };
-// Applies the first edit of each problem as long as one applies: an edit stays if its problem is gone and there are not
-// more errors than before. Changes scenario.plan.
+// Applies the first edit of each problem that helps: its problem is gone and there are not more errors than before.
+// Changes scenario.plan.
 Result<Repair> repair_plan(Scenario& scenario, const std::vector<int>& sizes);
 
 }  // namespace tpsim::cli

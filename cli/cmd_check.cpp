@@ -67,8 +67,7 @@ std::string check_text(const Scenario& s, const CheckResult& r, const Options& o
   std::string out;
   for (const auto& edit : r.applied) out += "applied " + edit + "\n";
   if (!r.applied.empty()) out += "\n";
-  const std::string_view plan_text = r.applied.empty() ? std::string_view(s.plan.text) : std::string_view();
-  out += diagnostics_text(with_sizes(r.check.problems, r.sizes), plan_text, terminal);
+  out += diagnostics_text(with_sizes(r.check.problems, r.sizes), s.plan.text, terminal);
   if (options.quiet) return out;
   if (!r.check.problems.empty()) out += "\n";
   out += summary_line(s, r) + "\n";
@@ -124,11 +123,22 @@ void write_check(JsonWriter& json, const Scenario& s, const CheckResult& r) {
 }
 
 int exit_code_of(const CheckResult& r, const Options& options) {
-  const bool wrong = std::any_of(r.check.verdicts.begin(), r.check.verdicts.end(),
-                                 [](const SizeVerdict& v) { return v.verdict != Verdict::right; });
+  const bool wrong = std::any_of(r.check.verdicts.begin(), r.check.verdicts.end(), [](const SizeVerdict& v) {
+    return v.verdict == Verdict::wrong || v.verdict == Verdict::error;
+  });
   const bool bad =
       wrong || r.check.count(Severity::error) > 0 || (options.strict && r.check.count(Severity::warning) > 0);
   return bad ? kExitNo : kExitYes;
+}
+
+// The repaired plan as it will be written, so that what is left to say points into the new text.
+Result<void> read_again(Scenario& s, const Options& options) {
+  s.plan.text = plan_text(s.plan.choice.plan, options);
+  auto plan = read_plan(s.plan.text, options.output.value_or("standard output"));
+  if (!plan) return plan.error();
+  plan->name = s.plan.choice.plan.name;
+  s.plan.choice.plan = std::move(*plan);
+  return {};
 }
 
 Result<CheckResult> examine(Scenario& s, const Options& options) {
@@ -138,6 +148,7 @@ Result<CheckResult> examine(Scenario& s, const Options& options) {
     auto repair = repair_plan(s, result.sizes);
     if (!repair) return repair.error();
     result.applied = std::move(repair->applied);
+    if (auto read = read_again(s, options); !read) return read.error();
   }
   result.valid = valid_tp_sizes(s.model(), request_for(s, 1, Pass::forward), kValidLimit);
   if (options.tp && options.tp->valid && !result.valid.empty()) result.sizes = result.valid;

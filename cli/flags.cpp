@@ -155,8 +155,8 @@ constexpr auto kOut = FlagGroup::output;
 constexpr std::array kFlags = {
     Flag{"model", 'm', "MODEL", kIn, kModelFlags,
          "built-in id, config.json, model folder, *.safetensors, or - for standard input", set_text<&Options::model>},
-    Flag{"plan", 'p', "PLAN", kIn, kPlanFlags, "auto (default), none, FILE.json, FILE.py, or - for standard input",
-         set_text<&Options::plan>},
+    Flag{"plan", 'p', "PLAN", kIn, kPlanFlags,
+         "auto (default), none, builtin:TYPE, FILE.json, FILE.py, or - for standard input", set_text<&Options::plan>},
     Flag{"set", 0, "FIELD=VALUE", kIn, kModelFlags | kConfigFlags, "override a field of the config; repeatable",
          add_setting},
     Flag{"base-plan", 0, "", kIn, kPlanFlags,

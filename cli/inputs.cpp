@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/text.h"
 #include "core/architecture.h"
 #include "core/checkpoint_model.h"
+#include "core/effective_plan.h"
+#include "core/suggest.h"
 #include "core/text_file.h"
 
 namespace tpsim::cli {
@@ -72,6 +75,26 @@ Result<Plan> read_plan_file(const std::string& path, std::string* text) {
   return plan;
 }
 
+constexpr std::string_view kBuiltIn = "builtin:";
+
+// "builtin:llama": what the config class of that type ships, for any model.
+Result<PlanInput> built_in_plan(const Options& options) {
+  const std::string type = options.plan->substr(kBuiltIn.size());
+  const ShippedPlans shipped = shipped_plans(type, options.dialect);
+  if (!shipped.has_config_plan) {
+    Error error = usage_error("no plan is shipped for \"" + type + "\" in " + to_string(options.dialect));
+    const auto near = nearest(type, described_model_types());
+    if (!near.empty()) error.details.push_back("nearest model types: " + joined(near, ", "));
+    return error;
+  }
+  PlanInput input;
+  input.choice.kind = PlanKind::manual;
+  input.choice.base_plan = true;
+  input.choice.plan = shipped.config_plan;
+  input.choice.plan.name = *options.plan;
+  return input;
+}
+
 }  // namespace
 
 Result<void> check_standard_input(const Options& options) {
@@ -124,6 +147,7 @@ Result<ModelInput> load_model(const Options& options) {
 }
 
 Result<PlanInput> load_plan(const Options& options) {
+  if (options.plan && options.plan->starts_with(kBuiltIn)) return built_in_plan(options);
   PlanInput input;
   input.choice.kind = plan_kind(options.plan);
   input.choice.base_plan = options.base_plan;

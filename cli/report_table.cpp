@@ -7,7 +7,7 @@
 namespace tpsim::cli {
 namespace {
 
-constexpr int kFull = 100, kMain = 80;
+constexpr int kFull = 100;
 
 std::int64_t other_bytes(const MemoryFit& memory) { return memory.communication + memory.runtime; }
 
