@@ -89,7 +89,7 @@ bool tell_logits(const LintFacts& f, const Cause& c, const std::vector<Side>& si
 
 // A weight gets an input that is not cut as its own input features are.
 bool tell_consumer(const LintFacts& f, const Cause& c, const std::vector<Side>& sides, Diagnostic& d) {
-  const bool suits = c.code == "TP108" || c.code == "TP105" || c.code == "TP106" || c.code == "TP120";
+  const bool suits = c.code == "TP108" || c.code == "TP105" || c.code == "TP106";
   if (!suits || sides.empty()) return false;
   const auto consumer = f.module(c.module);
   if (!consumer || (consumer->kind != ModuleKind::linear && consumer->kind != ModuleKind::conv1d && !is_norm(*consumer))) return false;
@@ -106,7 +106,7 @@ bool tell_consumer(const LintFacts& f, const Cause& c, const std::vector<Side>& 
     d.message = name + " reads partial sums of " + source + ": nothing adds them up before";
     return true;
   }
-  if (c.code == "TP106" || c.code == "TP120") return false;
+  if (c.code == "TP106") return false;
   blame(f, self, d);
   const ResolvedRule* rule = f.rule(self.rules.front());
   if (o.content == Content::wrong && rule != nullptr && (rule->rule.strategy == "rowwise_split_input" || rule->rule.strategy == "rowwise_rep")) {

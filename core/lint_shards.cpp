@@ -56,25 +56,64 @@ std::optional<Fix> rule_for_replica(const Model& model, const AnalysisRequest& r
   const std::string prefix = model.base.empty() ? "" : model.base + ".";
   for (const Rule& rule : shipped.config_plan.rules)
     if (prefix + rule.key == module || prefix + rule.key == spec.pattern)
-      return Fix{"add the rule that " + to_string(dialect) + " ships for it: " + rule.strategy,
+      return Fix{"add the rules that " + to_string(dialect) + " ships",
                  {{"add", written_key(model, request, prefix + rule.key), rule.strategy}}};
   return std::nullopt;
 }
 
-// Parameters of one module and of siblings that have the same flaw are told together.
+struct Replica {
+  std::vector<const ShardSpec*> specs;
+  std::int64_t bytes = 0;
+};
+
+// Weights of one block stand together, tables and heads alone; in the model's order.
+std::vector<Replica> whole_weights(const Model& model, const Analysis& a) {
+  std::vector<Replica> replicas;
+  std::map<std::string, std::size_t> places;
+  for (const ShardSpec& s : a.shards) {
+    if (!std::holds_alternative<Replicate>(s.placement) || s.shape.rank() < 2) continue;
+    const bool alone = is_table(model, s) || is_head(model, s);
+    const std::string module = generalised(owner(s.pattern));
+    const auto [place, is_new] = places.try_emplace(alone ? module : owner(module), replicas.size());
+    if (is_new) replicas.emplace_back();
+    Replica& replica = replicas[place->second];
+    replica.specs.push_back(&s);
+    replica.bytes += s.bytes * s.count;
+  }
+  return replicas;
+}
+
+std::string replica_words(const Replica& replica) {
+  std::vector<std::string> names;
+  for (const ShardSpec* s : replica.specs) names.push_back(short_name(owner(s->pattern)));
+  const ShardSpec& first = *replica.specs.front();
+  if (replica.specs.size() == 1)
+    return generalised(owner(first.pattern)) + " is replicated on every rank (" + (first.count > 1 ? std::to_string(first.count) + " x " : "") +
+           to_string(first.shape) + ")";
+  const std::set<std::string> distinct(names.begin(), names.end());
+  return listed(names) + " of " + owner(generalised(owner(first.pattern))) + " " + is_or_are(distinct.size()) + " replicated on every rank";
+}
+
 void large_replicas(const Model& model, const AnalysisRequest& request, const Analysis& a, std::vector<Diagnostic>& out) {
   const int ranks = a.ranks();
   if (ranks == 1) return;
   std::int64_t total = 0;
   for (const ShardSpec& s : a.shards) total += s.bytes * s.count;
-  for (const ShardSpec& s : a.shards) {
-    const std::int64_t bytes = s.bytes * s.count;
-    if (!std::holds_alternative<Replicate>(s.placement) || bytes < kLargeReplicaBytes || bytes * 100 < total) continue;
-    Diagnostic d = about(a, s, "TP202", Severity::warning);
-    d.effect_bytes = bytes - bytes / ranks;
-    d.message = s.pattern + " is replicated on every rank (" + (s.count > 1 ? std::to_string(s.count) + " x " : "") + to_string(s.shape) + ")";
-    if (s.rule < 0) d.details.push_back("no rule of the plan names it");
-    if (auto fix = rule_for_replica(model, request, s)) d.fixes.push_back(std::move(*fix));
+  for (const Replica& replica : whole_weights(model, a)) {
+    if (replica.bytes < kLargeReplicaBytes || replica.bytes * 100 < total) continue;
+    const ShardSpec& first = *replica.specs.front();
+    Diagnostic d = about(a, first, "TP202", Severity::warning);
+    d.effect_bytes = replica.bytes - replica.bytes / ranks;
+    d.message = replica_words(replica);
+    if (first.rule < 0) d.details.push_back("no rule of the plan names " + std::string(replica.specs.size() == 1 ? "it" : "them"));
+    Fix fix;
+    for (const ShardSpec* s : replica.specs)
+      if (auto own = rule_for_replica(model, request, *s)) {
+        if (fix.title.empty()) fix.title = own->title;
+        for (PatchOperation& op : own->patch)
+          if (std::find(fix.patch.begin(), fix.patch.end(), op) == fix.patch.end()) fix.patch.push_back(std::move(op));
+      }
+    if (!fix.patch.empty()) d.fixes.push_back(std::move(fix));
     out.push_back(std::move(d));
   }
 }
@@ -199,8 +238,9 @@ std::set<int> nodes_on_split_input(const LayerGraph& graph) {
 
 void partial_gradients(const Analysis& a, std::vector<Diagnostic>& out) {
   std::map<std::string, const ShardSpec*> whole;
-  for (const ShardSpec& s : a.shards)
-    if (std::holds_alternative<Replicate>(s.placement)) whole.emplace(generalised(owner(s.pattern)), &s);
+  for (const ShardSpec& s : a.shards) whole.emplace(generalised(owner(s.pattern)), &s);
+  for (const ShardSpec& s : a.shards)  // a bias is whole beside a cut weight, and its gradient is complete
+    if (!std::holds_alternative<Replicate>(s.placement)) whole.erase(generalised(owner(s.pattern)));
   std::vector<std::string> names;
   const ShardSpec* first = nullptr;
   std::set<int> done;

@@ -34,7 +34,9 @@ PlanEdit set_rule(const Plan& plan, const std::string& key, const std::string& s
   const bool there = plan.find(key) != nullptr;
   return {there ? Kind::set : Kind::add, {{there ? "replace" : "add", key, strategy}}, {}};
 }
-PlanEdit variant(const std::string& key, const std::string& strategy) { return {Kind::vary, {{"replace", key, strategy}}, {}}; }
+PlanEdit variant(const Plan& plan, const std::string& key, const std::string& strategy) {
+  return {Kind::vary, {{plan.find(key) != nullptr ? "replace" : "add", key, strategy}}, {}};
+}
 PlanEdit remove_rule(const std::string& key) { return {Kind::remove, {{"remove", key, ""}}, {}}; }
 
 class RepairFinder {
@@ -151,6 +153,16 @@ private:
     return key;
   }
 
+  // 5.19 on: a plan given to the model changes the release's own, which stays in effect.
+  bool merges() const { return dialect_.at_least(5, 19) && !start_.base_plan; }
+  Plan in_effect(const Plan& plan) const {
+    Plan whole = plan;
+    if (!merges()) return whole;
+    for (const Rule& rule : shipped_)
+      if (plan.find(rule.key) == nullptr) whole.rules.push_back(rule);
+    return whole;
+  }
+
   Plan corrected() const {
     Plan plan = start_.plan;
     for (const PlanEdit& edit : corrections_) plan = apply_patch(plan, edit.patch);
@@ -160,6 +172,13 @@ private:
   const Rule* shipped(const std::string& key) const {
     const auto found = std::find_if(shipped_.begin(), shipped_.end(), [&](const Rule& r) { return r.key == key; });
     return found == shipped_.end() ? nullptr : &*found;
+  }
+
+  // In a merged plan a rule is put out of effect by stating `replicate`, where the release knows it.
+  std::optional<PlanEdit> without(const Plan& plan, const std::string& key) const {
+    if (plan.find(key) != nullptr) return remove_rule(key);
+    if (find_strategy("replicate", dialect_)) return variant(plan, key, "replicate");
+    return std::nullopt;
   }
 
   std::vector<std::string> variants(const std::string& strategy) const {
@@ -187,19 +206,19 @@ private:
   // Every change of one rule: to the shipped strategy, to a variant, away; and every shipped rule that is not there.
   std::vector<PlanEdit> single_edits(const Plan& plan) const {
     std::vector<PlanEdit> edits;
-    for (const Rule& rule : plan.rules) {
+    for (const Rule& rule : in_effect(plan).rules) {
       const Rule* theirs = shipped(rule.key);
       if (theirs != nullptr && theirs->strategy != rule.strategy) edits.push_back(set_rule(plan, rule.key, theirs->strategy));
       for (const std::string& v : variants(rule.strategy))
-        if (theirs == nullptr || theirs->strategy != v) edits.push_back(variant(rule.key, v));
-      if (start_.kind == PlanKind::manual) edits.push_back(remove_rule(rule.key));
+        if (theirs == nullptr || theirs->strategy != v) edits.push_back(variant(plan, rule.key, v));
+      if (auto gone = without(plan, rule.key)) edits.push_back(std::move(*gone));
       const auto dot = rule.key.rfind('.');
       if (dot == std::string::npos || !facts_.names_parameter(start_.base_plan ? prefix_of(model_) + rule.key : rule.key)) continue;
       const std::string module = rule.key.substr(0, dot);
       if (plan.find(module) == nullptr) edits.push_back(rename(rule, module, "key the rule on the module " + quoted(module)));
     }
     for (const Rule& rule : shipped_)
-      if (plan.find(rule.key) == nullptr) edits.push_back(set_rule(plan, rule.key, rule.strategy));
+      if (!merges() && plan.find(rule.key) == nullptr) edits.push_back(set_rule(plan, rule.key, rule.strategy));
     return edits;
   }
 
@@ -225,7 +244,7 @@ private:
   // Blocks in which errors lie, then the whole plan.
   std::vector<std::string> blocks(const Plan& plan) const {
     std::set<std::string> found;
-    for (const Rule& rule : plan.rules) {
+    for (const Rule& rule : in_effect(plan).rules) {
       const std::string full = start_.base_plan ? prefix_of(model_) + rule.key : rule.key;
       if (involved_.contains(parent(full)) && !parent(rule.key).empty()) found.insert(parent(rule.key));
     }
@@ -253,10 +272,10 @@ private:
   std::vector<PlanEdit> gathered(const Plan& plan, Inside inside) const {
     std::vector<PlanEdit> edits;
     const bool old = dialect_.below(5, 1);
-    for (const Rule& rule : plan.rules) {
+    for (const Rule& rule : in_effect(plan).rules) {
       if (!inside(rule.key)) continue;
-      if (rule.strategy == "colwise") edits.push_back(variant(rule.key, old ? "colwise_rep" : "colwise_gather_output"));
-      if (rule.strategy == "rowwise") edits.push_back(variant(rule.key, old ? "rowwise_rep" : "rowwise_split_input"));
+      if (rule.strategy == "colwise") edits.push_back(variant(plan, rule.key, old ? "colwise_rep" : "colwise_gather_output"));
+      if (rule.strategy == "rowwise") edits.push_back(variant(plan, rule.key, old ? "rowwise_rep" : "rowwise_split_input"));
     }
     return edits;
   }
@@ -264,8 +283,9 @@ private:
   template <class Inside>
   std::vector<PlanEdit> removed(const Plan& plan, Inside inside) const {
     std::vector<PlanEdit> edits;
-    for (const Rule& rule : plan.rules)
-      if (inside(rule.key)) edits.push_back(remove_rule(rule.key));
+    for (const Rule& rule : in_effect(plan).rules)
+      if (inside(rule.key))
+        if (auto gone = without(plan, rule.key)) edits.push_back(std::move(*gone));
     return edits;
   }
 
