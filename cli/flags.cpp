@@ -145,7 +145,7 @@ Result<void> raise_verbosity(Options& options, Text) {
   return {};
 }
 
-constexpr std::int64_t kMaxTokens = 1LL << 30;
+constexpr std::int64_t kMaxTokens = 256LL << 20;
 constexpr std::int64_t kMaxBatch = 1LL << 20;
 constexpr auto kIn = FlagGroup::input;
 constexpr auto kWork = FlagGroup::workload;

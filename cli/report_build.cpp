@@ -6,7 +6,7 @@
 namespace tpsim::cli {
 namespace {
 
-constexpr int kValidLimit = 16;
+constexpr int kValidLimit = 16, kHighestLimit = 64;
 
 int highest(const std::vector<int>& sizes) { return sizes.empty() ? 1 : sizes.back(); }
 
@@ -83,7 +83,8 @@ TpChoice sizes_or_default(const Options& options) {
 Result<Report> build_report(Scenario scenario, const TpChoice& choice) {
   auto baseline = measure_baseline(scenario);
   if (!baseline) return baseline.error();
-  Report report{std::move(scenario), *baseline, {}, {}, std::max(kValidLimit, highest(choice.sizes)), {}, {}};
+  Report report{
+      std::move(scenario), *baseline, {}, {}, std::clamp(highest(choice.sizes), kValidLimit, kHighestLimit), {}, {}};
   const AnalysisRequest request = request_for(report.scenario, 1, Pass::forward);
   report.valid = valid_tp_sizes(report.scenario.model(), request, report.valid_limit);
   report.layers = layer_groups(report.scenario.model());
