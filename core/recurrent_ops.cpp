@@ -172,7 +172,7 @@ Shape state_shape(const ScanKind& kind, const std::vector<const TensorState*>& i
   const Shape& x = inputs.front()->local.at(0);
   Shape state{x[0], x[2]};
   if (x.rank() == 4) state.push_back(x[3]);
-  if (kind.state_input >= 0) state.push_back(inputs[static_cast<std::size_t>(kind.state_input)]->local.at(0)[-1]);
+  state.push_back(inputs[static_cast<std::size_t>(kind.state_input)]->local.at(0)[-1]);
   return state;
 }
 

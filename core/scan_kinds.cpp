@@ -8,17 +8,12 @@ namespace {
 
 constexpr std::array kSsmLanes{2, 2, 0, 2, 2};
 constexpr std::array kDeltaLanes{2, 2, 2, 2, 2};
-constexpr std::array kDecayLanes{2, 2};
-constexpr std::array kWkvLanes{2, 2, 0, 0};
 
 // Operations per number of the state and position. ssm: decay, product and sum of the update, product and sum of the
-// read-out. gated_delta: decay, prediction (2), update (2), read-out (2). decay: product and sum. wkv: numerator and
-// denominator.
+// read-out. gated_delta: decay, prediction (2), update (2), read-out (2).
 constexpr std::array kScans{
     ScanKind{"ssm", kSsmLanes, 2, 3, 3, 5},
     ScanKind{"gated_delta", kDeltaLanes, 2, 1, 2, 7},
-    ScanKind{"decay", kDecayLanes, 0, 0, -1, 2},
-    ScanKind{"wkv", kWkvLanes, 0, 0, -1, 12},
 };
 
 }  // namespace

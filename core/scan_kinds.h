@@ -12,8 +12,7 @@ struct ScanKind {
   std::span<const int> lanes;  // for each input the dimension that counts lanes
   int grouped = 0;             // the code repeats this many inputs ...
   int first_grouped = 0;       // ... from this one on to as many lanes as the first input has
-  int state_input =
-      -1;  // a lane's state: the last extent of this input (-1: 1) by that of the first where it has heads
+  int state_input = 0;         // a lane's state: this input's last extent, by the first one's where it has heads
   double flops_per_state = 0;  // per position and number of the state
 };
 // nullptr where there is no such kind.
