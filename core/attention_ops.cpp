@@ -212,8 +212,22 @@ void record_attention(Machine& m, const TensorState& q, const TensorState& k, co
 
 }  // namespace
 
+namespace {
+
+// A runtime with kv_replicate repeats by its own head counts, Transformers by the model's.
+AttentionNumbers adapted(const Machine& m, const TensorState& q, const TensorState& k, AttentionNumbers numbers) {
+  const bool split = q.layout.content == Content::sharded && k.layout.content == Content::sharded;
+  if (!m.dialect().extensions || !split || q.local.at(0).rank() != 4) return numbers;
+  const std::int64_t queries = q.local.at(0)[1], keys = k.local.at(0)[1];
+  if (keys > 0 && queries % keys == 0) numbers.groups = queries / keys;
+  return numbers;
+}
+
+}  // namespace
+
 TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
-                      const AttentionNumbers& numbers) {
+                      const AttentionNumbers& given) {
+  const AttentionNumbers numbers = adapted(m, q, k, given);
   TensorState result;
   if (!plain(m, {&q, &k, &v, scores.sinks, scores.bias}, "bmm.default")) return result;
   std::vector<Shape> locals;

@@ -15,8 +15,11 @@ Generation Dialect::generation() const {
 Result<Dialect> parse_dialect(std::string_view text) {
   const std::string given(text);
   constexpr std::string_view prefix = "transformers-";
+  constexpr std::string_view suffix = "+tpsim";
+  const bool extensions = text.ends_with(suffix);
+  if (extensions) text.remove_suffix(suffix.size());
   if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
-  if (text == "latest") return kNewestDialect;
+  if (text == "latest") return Dialect{kNewestDialect.major, kNewestDialect.minor, kNewestDialect.patch, extensions};
   std::vector<int> numbers;
   while (numbers.size() < 3) {
     int n = 0;
@@ -27,10 +30,10 @@ Result<Dialect> parse_dialect(std::string_view text) {
     if (text.empty() || text.front() != '.') break;
     text.remove_prefix(1);
   }
-  Error error = usage_error("\"" + given + "\" is not a dialect: expected transformers-MAJOR.MINOR[.PATCH] or latest");
+  Error error = usage_error("\"" + given + "\" is not a dialect: expected transformers-MAJOR.MINOR[.PATCH][+tpsim] or latest");
   error.fixes.push_back("--dialect latest   or   --dialect transformers-5.15");
   if (numbers.size() < 2 || !text.empty()) return error;
-  const Dialect dialect{numbers[0], numbers[1], numbers.size() > 2 ? numbers[2] : 0};
+  const Dialect dialect{numbers[0], numbers[1], numbers.size() > 2 ? numbers[2] : 0, extensions};
   const bool known_minor = dialect.major == 4 ? dialect.minor >= 47 && dialect.minor <= 57
                                               : dialect.major == 5 && dialect.minor <= 23;
   if (known_minor) return dialect;
@@ -41,7 +44,7 @@ Result<Dialect> parse_dialect(std::string_view text) {
 std::string to_string(const Dialect& d) {
   std::string text = "transformers-" + std::to_string(d.major) + "." + std::to_string(d.minor);
   if (d.patch != 0) text += "." + std::to_string(d.patch);
-  return text;
+  return d.extensions ? text + "+tpsim" : text;
 }
 
 }  // namespace tpsim

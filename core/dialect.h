@@ -21,6 +21,7 @@ struct Dialect {
   int major = 5;
   int minor = 23;
   int patch = 0;
+  bool extensions = false;  // tpsim's own strategies as well: "transformers-5.23+tpsim"
 
   auto operator<=>(const Dialect&) const = default;
   bool at_least(int other_major, int other_minor) const {
@@ -35,7 +36,7 @@ struct Dialect {
 inline constexpr Dialect kNewestDialect{5, 23, 0};
 inline constexpr Dialect kOldestDialect{4, 47, 0};
 
-// "transformers-5.15", "5.15.1", "latest". Errors: form, or outside 4.47 .. 5.23.
+// "transformers-5.15", "5.15.1", "latest", each also with "+tpsim". Errors: form, or outside 4.47 .. 5.23.
 Result<Dialect> parse_dialect(std::string_view text);
 std::string to_string(const Dialect& dialect);  // "transformers-5.15" or with the patch number if not 0
 

@@ -9,27 +9,16 @@
 #include "core/attention_ops.h"
 #include "core/grouped_ops.h"
 #include "core/operand_origin.h"
+#include "core/operation_step.h"
 #include "core/recurrent_ops.h"
 #include "core/strategy_hooks.h"
 #include "core/tensor_ops.h"
+#include "core/trace_graph.h"
 
 namespace tpsim {
 namespace {
 
-constexpr int kNewStorage = -1;
-constexpr int kPersistentStorage = -2;
 constexpr int kUnused = -1;
-const std::string kNoStrategy;
-
-std::string layout_text(const Layout& layout) {
-  switch (layout.content) {
-    case Content::replicated: return layout.scale == 1 ? "Replicate" : "Replicate x " + std::to_string(layout.scale);
-    case Content::sharded: return "Shard(" + std::to_string(layout.dim) + ")";
-    case Content::partial: return "Partial(sum)";
-    case Content::wrong: return "wrong";
-  }
-  return "";
-}
 
 struct LayerRun {
   int node = 0;
@@ -43,7 +32,11 @@ class Interpreter {
 public:
   Interpreter(Machine& m, const Model& model, const PlacedModel& placed, const AnalysisRequest& request)
       : m_(m), model_(model), placed_(placed), request_(request) {
-    for (const ResolvedRule& rule : placed.rules) strategies_.push_back(strategy_of(rule, request.dialect, request.custom));
+    for (const ResolvedRule& rule : placed.rules)
+      strategies_.push_back(strategy_of(rule, request.dialect, request.custom));
+    splits_sequence_ = std::any_of(strategies_.begin(), strategies_.end(), [](const RuleStrategy& s) {
+      return s.kind == StrategyKind::megatron_sequence_parallel;
+    });
   }
 
   ForwardRun run() {
@@ -66,7 +59,7 @@ private:
 
   void open_ends() {
     current_ = Trace{};
-    drawn_collectives_ = 0;
+    graph_.start();
     m_.prefix.clear();
     m_.start_trace(&current_);
   }
@@ -85,7 +78,8 @@ private:
     return index;
   }
 
-  // ---- calls -------------------------------------------------------------------------------------------------------------
+  // ---- calls
+  // -------------------------------------------------------------------------------------------------------------
 
   ForwardValue call_module(int node_index, ModuleCall& call) {
     const PlacedNode& node = placed_.node(node_index);
@@ -106,26 +100,23 @@ private:
     const std::vector<ForwardValue> inputs = hook ? call.positional : std::vector<ForwardValue>{};
     if (hook) before_call(m_, *hook, call);
     if (hook) explain(causes, call.positional);
-    if (hook && !call.positional.empty()) draw_collectives(call.positional.front(), inputs);
+    if (hook && !call.positional.empty()) graph_.draw_collectives(call.positional.front(), inputs);
     const bool block = type.kind == ModuleKind::block;
     if (!m_.failed()) call.output = block ? run_block(node_index, call) : run_leaf(call);
     if (!block) explain(causes, call.positional);
     causes = m_.causes().size();
-    if (!m_.failed() && type.kind != ModuleKind::block) draw_leaf(node, type, call);
+    if (!m_.failed() && type.kind != ModuleKind::block)
+      graph_.draw_leaf(node.rule < 0 ? std::string() : placed_.rules[static_cast<std::size_t>(node.rule)].rule.strategy,
+                       call);
     const TensorState* output = hook && !m_.failed() ? first_tensor(call.output) : nullptr;
     const std::vector<ForwardValue> outputs =
         output == nullptr ? std::vector<ForwardValue>{} : std::vector<ForwardValue>{*output};
     if (hook && !m_.failed()) after_call(m_, *hook, call);
     if (hook) explain(causes, outputs);
     if (!m_.failed()) settle(call.output);
-    if (hook && !m_.failed()) draw_collectives(call.output, outputs);
+    if (hook && !m_.failed()) graph_.draw_collectives(call.output, outputs);
     m_.rule = rule_before;
     return std::move(call.output);
-  }
-
-  static const TensorState* first_tensor(const ForwardValue& value) {
-    if (value.is_tensor()) return &value.tensor;
-    return value.items.empty() ? nullptr : first_tensor(value.items.front());
   }
 
   // Notes what took part in the causes that came up since `known`.
@@ -146,9 +137,12 @@ private:
     hook.split_descendants = placed_.node(node_index).has_split_parameters;
     hook.expert_rules = rule >= placed_.expert_rules_begin;
     hook.expert_ranks = std::max(request_.parallelism.ep, 1);
+    if (hook.kind == StrategyKind::all_to_all_experts && hook.expert_ranks == 1) hook.expert_ranks = m_.ranks();
+    hook.sequence_parallel = m_.dialect().extensions && splits_sequence_;
     hook.tensor_ranks = m_.ranks();
     hook.exchange_all_to_all = request_.parallelism.exchange == ExpertExchange::all_to_all;
-    if (hook.kind == StrategyKind::replicated_with_grad_allreduce) collect_parameters(node_index, hook.descendant_parameters);
+    if (hook.kind == StrategyKind::replicated_with_grad_allreduce)
+      collect_parameters(node_index, hook.descendant_parameters);
     return hook;
   }
 
@@ -157,79 +151,6 @@ private:
     for (const PlacedParameter& p : node.parameters) into.push_back(p.state.local.at(0).numel());
     for (const PlacedChild& child : node.children)
       for (int n : child.nodes) collect_parameters(n, into);
-  }
-
-  // ---- the graph of the trace ----------------------------------------------------------------------------------------------
-
-  int add_node(const std::string& name, const std::string& strategy = {}, bool has_weights = false) {
-    if (m_.trace == nullptr) return -1;
-    m_.trace->graph.nodes.push_back({m_.module, name, strategy, has_weights});
-    return static_cast<int>(m_.trace->graph.nodes.size()) - 1;
-  }
-
-  void add_edge(const TensorState& tensor, int to) {
-    if (m_.trace == nullptr || to < 0) return;
-    const bool known = tensor.node >= 0 && tensor.node < static_cast<int>(m_.trace->graph.nodes.size());
-    const int from = known ? tensor.node : input_node();
-    m_.trace->graph.edges.push_back({from, to, tensor.local.at(0), layout_text(tensor.layout)});
-  }
-
-  // What comes from outside the trace.
-  int input_node() {
-    for (std::size_t i = 0; i < m_.trace->graph.nodes.size(); ++i)
-      if (m_.trace->graph.nodes[i].name == "input") return static_cast<int>(i);
-    m_.trace->graph.nodes.push_back({"", "input", ""});
-    return static_cast<int>(m_.trace->graph.nodes.size()) - 1;
-  }
-
-  void draw_leaf(const PlacedNode& node, const ModuleType& type, ModuleCall& call) {
-    const std::string& strategy = node.rule < 0 ? kNoStrategy : placed_.rules[static_cast<std::size_t>(node.rule)].rule.strategy;
-    const int drawn = add_node(type.text.empty() ? type.class_name : type.text, strategy, !type.parameters.empty());
-    for (const ForwardValue& v : call.positional)
-      if (v.is_tensor()) add_edge(v.tensor, drawn);
-    for (const auto& [name, v] : call.keyword)
-      if (v.is_tensor()) add_edge(v.tensor, drawn);
-    set_node(call.output, drawn);
-    drawn_collectives_ = m_.trace == nullptr ? 0 : m_.trace->forward.size();
-  }
-
-  static void set_node(ForwardValue& value, int node) {
-    if (value.is_tensor()) value.tensor.node = node;
-    for (ForwardValue& item : value.items) set_node(item, node);
-  }
-
-  // Collectives that a hook has issued since the last look lie between the value as it was and what follows.
-  void draw_collectives(ForwardValue& value, const std::vector<ForwardValue>& before) {
-    if (m_.trace == nullptr) return;
-    const TensorState* from = before.empty() ? nullptr : first_tensor(before.front());
-    for (; drawn_collectives_ < m_.trace->forward.size(); ++drawn_collectives_) {
-      const int drawn = add_node(to_string(m_.trace->forward[drawn_collectives_].op));
-      if (from != nullptr) add_edge(*from, drawn);
-      set_node(value, drawn);
-      from = first_tensor(value);
-    }
-  }
-
-  // An operation that records work is a node; views are not.
-  void draw_operation(const Instruction& code, std::size_t operations_before, const std::vector<ForwardValue>& slots, ForwardValue& value) {
-    if (m_.trace == nullptr || m_.failed() || m_.trace->operations.size() == operations_before) return;
-    if (code.op == Op::rope) return draw_rope(code, slots, value);
-    const OperationKind kind = m_.trace->operations.back().kind;
-    const bool own_weights = kind == OperationKind::gemm || kind == OperationKind::grouped_gemm;
-    const int drawn = add_node(m_.trace->operations.back().name, kNoStrategy, own_weights);
-    for (int slot : code.inputs)
-      if (slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor() && slots[static_cast<std::size_t>(slot)].tensor.storage != kPersistentStorage)
-        add_edge(slots[static_cast<std::size_t>(slot)].tensor, drawn);
-    set_node(value, drawn);
-  }
-
-  // Queries and keys are rotated apart.
-  void draw_rope(const Instruction& code, const std::vector<ForwardValue>& slots, ForwardValue& value) {
-    for (std::size_t i = 0; i < value.items.size(); ++i) {
-      const int drawn = add_node(m_.trace->operations.back().name);
-      for (const std::size_t input : {i, std::size_t{2}, std::size_t{3}}) add_edge(in(code, slots, input), drawn);
-      set_node(value.items[i], drawn);
-    }
   }
 
   // New tensors get an allocation.
@@ -246,7 +167,8 @@ private:
     for (const ForwardValue& item : value.items) release(item);
   }
 
-  // ---- leaves ------------------------------------------------------------------------------------------------------------
+  // ---- leaves
+  // ------------------------------------------------------------------------------------------------------------
 
   const ForwardValue* argument(const ModuleCall& call, std::size_t index) const {
     if (index < call.positional.size()) return &call.positional[index];
@@ -257,7 +179,8 @@ private:
   const TensorState* tensor_argument(ModuleCall& call, std::size_t index) {
     const ForwardValue* value = argument(call, index);
     if (value != nullptr && value->is_tensor()) return &value->tensor;
-    m_.fail("TP121", call.type->class_name + " does not get the inputs its forward needs", "TypeError: missing required positional argument");
+    m_.fail("TP121", call.type->class_name + " does not get the inputs its forward needs",
+            "TypeError: missing required positional argument");
     return nullptr;
   }
 
@@ -298,7 +221,8 @@ private:
     return ForwardValue(std::vector<ForwardValue>{angles, angles});
   }
 
-  // ---- blocks ------------------------------------------------------------------------------------------------------------
+  // ---- blocks
+  // ------------------------------------------------------------------------------------------------------------
 
   bool bind(const ModuleCall& call, const Program& program, std::vector<ForwardValue>& slots) {
     std::vector<char> bound(program.inputs.size(), 0);
@@ -319,7 +243,9 @@ private:
     }
     for (std::size_t i = 0; i < bound.size(); ++i)
       if (bound[i] == 0) {
-        m_.fail("TP121", call.type->class_name + " does not get its input \"" + program.inputs[i] + "\": the rule's hook passes on the first one only",
+        m_.fail("TP121",
+                call.type->class_name + " does not get its input \"" + program.inputs[i] +
+                    "\": the rule's hook passes on the first one only",
                 "TypeError: missing required positional argument");
         return false;
       }
@@ -376,7 +302,8 @@ private:
     for (const ForwardValue& item : value.items) hand_over(item);
   }
 
-  void release_dead(const Instruction& code, const std::vector<int>& uses, int index, const std::vector<ForwardValue>& slots) {
+  void release_dead(const Instruction& code, const std::vector<int>& uses, int index,
+                    const std::vector<ForwardValue>& slots) {
     const auto dead = [&](int slot) { return slot >= 0 && uses[static_cast<std::size_t>(slot)] == index; };
     std::vector<int> done;
     const auto drop = [&](int slot) {
@@ -388,7 +315,8 @@ private:
     for (int slot : code.outputs) drop(slot);
   }
 
-  // ---- instructions --------------------------------------------------------------------------------------------------------
+  // ---- instructions
+  // --------------------------------------------------------------------------------------------------------
 
   void store(const Instruction& code, std::vector<ForwardValue>& slots, ForwardValue value) {
     settle(value);
@@ -398,7 +326,8 @@ private:
       return;
     }
     if (value.kind != ForwardValue::Kind::tuple || value.items.size() < code.outputs.size()) {
-      m_.fail("TP121", "the module does not return the " + std::to_string(code.outputs.size()) + " values that its caller takes",
+      m_.fail("TP121",
+              "the module does not return the " + std::to_string(code.outputs.size()) + " values that its caller takes",
               "ValueError: not enough values to unpack");
       return;
     }
@@ -425,9 +354,9 @@ private:
       default: {
         const std::size_t before = m_.trace == nullptr ? 0 : m_.trace->operations.size();
         const std::size_t causes = m_.causes().size();
-        ForwardValue value = compute(code, slots);
+        ForwardValue value = run_operation(m_, code, slots, splits_sequence_);
         if (m_.failed() || m_.causes().size() > causes) explain(causes, inputs_of(code, slots));
-        draw_operation(code, before, slots, value);
+        graph_.draw_operation(code, before, slots, value);
         return store(code, slots, std::move(value));
       }
     }
@@ -447,7 +376,8 @@ private:
   }
 
   ForwardValue own_tensor(const Instruction& code, const PlacedNode& node, ModuleCall& call) {
-    if (code.child >= 0) return tensor_of_child(node.children[static_cast<std::size_t>(code.child)].nodes.front(), code.text);
+    if (code.child >= 0)
+      return tensor_of_child(node.children[static_cast<std::size_t>(code.child)].nodes.front(), code.text);
     if (const TensorState* p = call.parameter(code.text)) return *p;
     for (const ParameterSpec& buffer : call.type->buffers)
       if (buffer.name == code.text) {
@@ -485,13 +415,15 @@ private:
     return call;
   }
 
-  ForwardValue call_child(const Instruction& code, const PlacedNode& node, const ModuleCall& self, const std::vector<ForwardValue>& slots) {
+  ForwardValue call_child(const Instruction& code, const PlacedNode& node, const ModuleCall& self,
+                          const std::vector<ForwardValue>& slots) {
     ModuleCall call = arguments(code, slots);
     const auto child = static_cast<std::size_t>(code.child);
     const bool element = self.type->children[child].is_list;
     int called = node.children[child].nodes[element ? static_cast<std::size_t>(code.ints.front()) : 0];
     const int type = placed_.node(called).type;
-    if (!request_.workload.all_logits && is_root(node) && model_.type(type).kind == ModuleKind::linear) keep_last_position(call);
+    if (!request_.workload.all_logits && is_root(node) && model_.type(type).kind == ModuleKind::linear)
+      keep_last_position(call);
     const std::string before = enter(self.type->children[child].name);
     if (element) enter(std::to_string(code.ints.front()));
     if (!code.text.empty()) {
@@ -510,12 +442,14 @@ private:
   }
 
   // Element i of a module list on slice i of the input, as zip() pairs them.
-  ForwardValue per_slice(const Instruction& code, const PlacedNode& node, const ModuleCall& self, const std::vector<ForwardValue>& slots) {
-    const TensorState x = in(code, slots, 0);
+  ForwardValue per_slice(const Instruction& code, const PlacedNode& node, const ModuleCall& self,
+                         const std::vector<ForwardValue>& slots) {
+    const TensorState x = tensor_input(m_, code, slots, 0);
     if (m_.failed()) return {};
     const auto child = static_cast<std::size_t>(code.child);
     const PlacedChild& list = node.children[child];
-    const int dim = static_cast<int>(code.ints.front()) < 0 ? static_cast<int>(code.ints.front()) + x.ideal.rank() : static_cast<int>(code.ints.front());
+    const int dim = static_cast<int>(code.ints.front()) < 0 ? static_cast<int>(code.ints.front()) + x.ideal.rank()
+                                                            : static_cast<int>(code.ints.front());
     const auto count = static_cast<std::int64_t>(list.nodes.size());
     TensorState one = x;
     one.ideal[dim] = 1;
@@ -533,7 +467,8 @@ private:
     out.storage = kNewStorage;
     out.ideal[dim] = std::min(count, x.ideal[dim]);
     std::vector<Shape> locals;
-    for (int r = 0; r < m_.ranks(); ++r) locals.push_back(out.local.at(r).with(dim, std::min(count, x.local.at(r)[dim])));
+    for (int r = 0; r < m_.ranks(); ++r)
+      locals.push_back(out.local.at(r).with(dim, std::min(count, x.local.at(r)[dim])));
     out.local = RankShapes(std::move(locals));
     if (along) out.layout = m_.wrong("TP109", "every rank applies the norms of the first heads to its own heads");
     return checked(m_, std::move(out));
@@ -562,7 +497,8 @@ private:
     ModuleCall first = arguments(code, slots);
     ModuleCall next = first;
     const bool segments = m_.prefix.empty() && !inside_layer_;
-    const std::string list_path = m_.module.empty() ? self.type->children[child].name : m_.module + "." + self.type->children[child].name;
+    const std::string list_path =
+        m_.module.empty() ? self.type->children[child].name : m_.module + "." + self.type->children[child].name;
     const std::string module_before = m_.module;
     if (segments && !next.positional.empty() && next.positional.front().is_tensor())
       m_.outside = describe_operand(m_, next.positional.front().tensor).modules;
@@ -587,18 +523,20 @@ private:
     }
     if (code.outputs.size() == 1 && !next.positional.empty()) output = next.positional.front();
     if (segments) {
-      set_node(output, -1);
-      for (ForwardValue& slot : slots) set_node(slot, -1);
+      TraceGraph::set_node(output, -1);
+      for (ForwardValue& slot : slots) TraceGraph::set_node(slot, -1);
     }
     store(code, slots, std::move(output));
     release(held);
   }
 
   // `x = layer(x)` drops the first input as soon as the first element has answered, if nothing else needs it.
-  void release_early(const Instruction& code, const PlacedNode& node, const ModuleType& type, std::vector<ForwardValue>& slots) {
+  void release_early(const Instruction& code, const PlacedNode& node, const ModuleType& type,
+                     std::vector<ForwardValue>& slots) {
     if (code.inputs.empty() || code.inputs.front() < 0) return;
     const auto slot = static_cast<std::size_t>(code.inputs.front());
-    if (last_uses(node.type)[slot] != static_cast<int>(&code - type.program.code.data()) || !slots[slot].is_tensor()) return;
+    if (last_uses(node.type)[slot] != static_cast<int>(&code - type.program.code.data()) || !slots[slot].is_tensor())
+      return;
     release(slots[slot]);
     slots[slot].tensor.storage = kPersistentStorage;
   }
@@ -634,7 +572,7 @@ private:
     for (const LayerRun& run : layers_)
       if (run.node == node && run.gradients == m_.gradients &&
           std::equal(run.inputs.begin(), run.inputs.end(), inputs.begin(), inputs.end(),
-                                         [](const ForwardValue& a, const ForwardValue& b) { return a.same_state(b); }))
+                     [](const ForwardValue& a, const ForwardValue& b) { return a.same_state(b); }))
         return &run;
     return nullptr;
   }
@@ -648,7 +586,7 @@ private:
       return output;
     }
     current_ = Trace{};
-    drawn_collectives_ = 0;
+    graph_.start();
     forget_nodes(call);
     m_.prefix = path;
     m_.module.clear();
@@ -665,8 +603,8 @@ private:
 
   // Nodes are counted per trace.
   static void forget_nodes(ModuleCall& call) {
-    for (ForwardValue& v : call.positional) set_node(v, -1);
-    for (auto& [name, v] : call.keyword) set_node(v, -1);
+    for (ForwardValue& v : call.positional) TraceGraph::set_node(v, -1);
+    for (auto& [name, v] : call.keyword) TraceGraph::set_node(v, -1);
   }
 
   // A layer's output lives in memory of its own, which the next layer's run frees again.
@@ -675,7 +613,8 @@ private:
     for (ForwardValue& item : value.items) reuse_storage(item);
   }
 
-  ForwardValue each_expert(const Instruction& code, const PlacedNode& node, ModuleCall& self, const std::vector<ForwardValue>& slots) {
+  ForwardValue each_expert(const Instruction& code, const PlacedNode& node, ModuleCall& self,
+                           const std::vector<ForwardValue>& slots) {
     const auto child = static_cast<std::size_t>(code.child);
     const PlacedChild& list = node.children[child];
     const TensorState& x = slots[static_cast<std::size_t>(code.inputs[0])].tensor;
@@ -716,165 +655,17 @@ private:
     return checked(m_, std::move(out));
   }
 
-  // ---- operations ------------------------------------------------------------------------------------------------------------
-
-  const TensorState& in(const Instruction& code, const std::vector<ForwardValue>& slots, std::size_t i) {
-    const int slot = i < code.inputs.size() ? code.inputs[i] : -1;
-    if (slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor()) return slots[static_cast<std::size_t>(slot)].tensor;
-    m_.fail("TP121", "an operation needs a tensor and gets none", "TypeError");
-    static const TensorState kNothing;
-    return kNothing;
-  }
-
-  const TensorState* optional_in(const Instruction& code, const std::vector<ForwardValue>& slots, std::size_t i) const {
-    const int slot = i < code.inputs.size() ? code.inputs[i] : -1;
-    return slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor() ? &slots[static_cast<std::size_t>(slot)].tensor : nullptr;
-  }
-
-  static std::int64_t number(const Instruction& code, std::size_t i, std::int64_t otherwise = 0) {
-    return i < code.ints.size() ? code.ints[i] : otherwise;
-  }
-
-  static ForwardValue tuple_of(std::vector<TensorState> parts) {
-    std::vector<ForwardValue> items;
-    for (TensorState& part : parts) items.emplace_back(std::move(part));
-    return ForwardValue(std::move(items));
-  }
-
-  ForwardValue compute(const Instruction& code, const std::vector<ForwardValue>& slots) {
-    for (std::size_t i = 0; i < code.inputs.size() && i < 2; ++i)
-      if (code.inputs[i] >= 0) (void)in(code, slots, i);
-    if (m_.failed()) return {};
-    const auto dim = [&](std::size_t i) { return static_cast<int>(number(code, i)); };
-    const auto x = [&]() -> const TensorState& { return in(code, slots, 0); };
-    switch (code.op) {
-      case Op::view_heads: return view_heads(m_, x(), number(code, 0));
-      case Op::merge_heads: return merge_heads(m_, x());
-      case Op::flatten_tokens: return flatten_tokens(m_, x());
-      case Op::unflatten_tokens: return unflatten_tokens(m_, x(), in(code, slots, 1));
-      case Op::transpose: return transpose(m_, x(), dim(0), dim(1));
-      case Op::reshape: return reshape(m_, x(), code.ints);
-      case Op::unsqueeze: return unsqueeze(m_, x(), dim(0));
-      case Op::squeeze: return squeeze(m_, x(), dim(0));
-      case Op::expand: return expand(m_, x(), in(code, slots, 1));
-      case Op::slice: return slice(m_, x(), dim(0), number(code, 1), number(code, 2, kOpenEnd));
-      case Op::split: return tuple_of(split(m_, x(), dim(0), {code.ints.begin() + 1, code.ints.end()}));
-      case Op::chunk: return tuple_of(chunk(m_, x(), dim(0), dim(1)));
-      case Op::split_size:
-        return tuple_of(split_by_size(m_, x(), dim(0), number(code, 1), static_cast<int>(code.outputs.size())));
-      case Op::causal_conv: return causal_conv(m_, x(), in(code, slots, 1), optional_in(code, slots, 2));
-      case Op::scan: return run_scan(code, slots);
-      case Op::sum: return sum_over(m_, x(), dim(0), number(code, 1) != 0);
-      case Op::bmm: return bmm(m_, x(), in(code, slots, 1));
-      case Op::repeat_rows: return repeat_rows(m_, x(), in(code, slots, 1));
-      case Op::split_rows: return split_rows(m_, x(), in(code, slots, 1));
-      case Op::sum_groups: return sum_groups(m_, x(), in(code, slots, 1));
-      case Op::repeat_heads: return repeat_heads(m_, x(), number(code, 0));
-      case Op::relative_bias: return relative_bias(m_, x());
-      case Op::lookup: return embedding(m_, x(), in(code, slots, 1));
-      case Op::opaque: return opaque(m_, code.text, x(), tensors_from(code, slots, 1));
-      case Op::concat: return concatenate(code, slots);
-      case Op::add: return binary(m_, Binary::add, x(), in(code, slots, 1));
-      case Op::sub: return binary(m_, Binary::sub, x(), in(code, slots, 1));
-      case Op::mul: return binary(m_, Binary::mul, x(), in(code, slots, 1));
-      case Op::div: return binary(m_, Binary::div, x(), in(code, slots, 1));
-      case Op::add_number: return nonlinear(m_, x(), "add", 1);
-      case Op::scale: return linear_map(m_, x(), 1, "mul");
-      case Op::act: return nonlinear(m_, x(), code.text.c_str());
-      case Op::softmax: return softmax(m_, x());
-      case Op::normalize: return softmax(m_, x());
-      case Op::norm_free: return normalise(m_, x(), nullptr, nullptr, false);
-      case Op::cast: return cast(m_, x());
-      case Op::linear: return linear(m_, x(), in(code, slots, 1), optional_in(code, slots, 2));
-      case Op::causal_mask: return sequence_tensor(x(), true);
-      case Op::positions: return sequence_tensor(x(), false);
-      case Op::rope: {
-        TensorState q = rope(m_, x(), in(code, slots, 2), in(code, slots, 3));
-        if (m_.failed()) return {};
-        return tuple_of({std::move(q), rope(m_, in(code, slots, 1), in(code, slots, 2), in(code, slots, 3))});
-      }
-      case Op::rope_one: return rope(m_, x(), in(code, slots, 1), in(code, slots, 2));
-      case Op::attention:
-        return attention(m_, x(), in(code, slots, 1), in(code, slots, 2),
-                         {optional_in(code, slots, 4), optional_in(code, slots, 5)}, attention_numbers(code));
-      case Op::topk_route: {
-        auto [weights, indices] = topk_route(m_, x(), number(code, 0));
-        return tuple_of({std::move(weights), std::move(indices)});
-      }
-      case Op::scatter_topk: return scatter_topk(m_, x(), in(code, slots, 1), in(code, slots, 2));
-      case Op::experts: return run_experts(code, slots);
-      default: break;
-    }
-    m_.fail("TP000", "an operation of the description has no meaning here");
-    return {};
-  }
-
-  static AttentionNumbers attention_numbers(const Instruction& code) {
-    AttentionNumbers numbers;
-    numbers.groups = std::max<std::int64_t>(1, number(code, kGroups, 1));
-    numbers.window = number(code, kWindow) > 0 ? number(code, kWindow) : number(code, kChunk);
-    numbers.latent_cache_width = std::max<std::int64_t>(0, number(code, kLatentWidth));
-    numbers.shares_cache = number(code, kLatentWidth) == kSharedCache;
-    numbers.keeps_state = code.text == "lightning";
-    return numbers;
-  }
-
-  std::vector<const TensorState*> tensors_from(const Instruction& code, const std::vector<ForwardValue>& slots, std::size_t first) {
-    std::vector<const TensorState*> parts;
-    for (std::size_t i = first; i < code.inputs.size(); ++i) parts.push_back(&in(code, slots, i));
-    return parts;
-  }
-
-  ForwardValue concatenate(const Instruction& code, const std::vector<ForwardValue>& slots) {
-    const std::vector<const TensorState*> parts = tensors_from(code, slots, 0);
-    if (m_.failed()) return {};
-    return concat(m_, parts, static_cast<int>(number(code, 0, -1)));
-  }
-
-  ForwardValue sequence_tensor(const TensorState& x, bool mask) {
-    const std::int64_t past = m_.workload().past;
-    const auto shape = [&](const Shape& s) {
-      const std::int64_t tokens = s.rank() > 1 ? s[1] : s[0];
-      return mask ? Shape{1, 1, tokens, tokens + past} : Shape{1, tokens};
-    };
-    TensorState state = replicated(m_, shape(x.ideal), mask ? Elements::floating : Elements::ids);
-    state.local = x.local.map(shape);
-    if (x.layout.content == Content::wrong && !(state.local.at(0) == state.ideal)) state.layout = x.layout;
-    // Attention kernels apply the causal rule themselves; no mask of S x S is kept.
-    if (mask) state.storage = kPersistentStorage;
-    return state;
-  }
-
-  ForwardValue run_scan(const Instruction& code, const std::vector<ForwardValue>& slots) {
-    std::vector<const TensorState*> inputs;
-    for (std::size_t i = 0; i < code.inputs.size(); ++i) inputs.push_back(&in(code, slots, i));
-    return m_.failed() ? ForwardValue{} : ForwardValue(scan(m_, *find_scan(code.text), inputs));
-  }
-
-  ForwardValue run_experts(const Instruction& code, const std::vector<ForwardValue>& slots) {
-    ExpertTensors tensors;
-    tensors.gate_up = &in(code, slots, 3);
-    tensors.down = &in(code, slots, 4);
-    tensors.gate_up_bias = optional_in(code, slots, 5);
-    tensors.down_bias = optional_in(code, slots, 6);
-    tensors.transposed = number(code, 0) != 0;
-    tensors.interleaved = number(code, 1) != 0;
-    tensors.gated = number(code, 2) == 0;
-    const TensorState &x = in(code, slots, 0), &indices = in(code, slots, 1), &weights = in(code, slots, 2);
-    if (m_.failed()) return {};
-    return experts(m_, x, indices, weights, tensors);
-  }
-
   Machine& m_;
   const Model& model_;
   const PlacedModel& placed_;
   const AnalysisRequest& request_;
   std::vector<RuleStrategy> strategies_;
+  TraceGraph graph_{m_};
   ForwardRun run_;
   std::vector<LayerRun> layers_;
   std::unordered_map<int, std::vector<int>> last_use_;
   bool inside_layer_ = false;
-  std::size_t drawn_collectives_ = 0;
+  bool splits_sequence_ = false;  // some rule is megatron_sequence_parallel
 };
 
 }  // namespace

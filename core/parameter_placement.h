@@ -23,6 +23,7 @@ struct PlacedParameter {
   TensorState state;
   Placement placement = Replicate{};
   std::optional<Cause> refused;  // loading fails
+  std::optional<std::int64_t> padded_rows;  // a rank's rows with padding, which is no part of the tensor
   std::optional<Partition> over_experts;  // experts split over more ranks than one tensor group has: all ranks' shares
 };
 

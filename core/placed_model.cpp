@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "core/extension_strategies.h"
 #include "core/strategy_hooks.h"
 
 namespace tpsim {
@@ -179,11 +180,16 @@ private:
     const RuleStrategy& strategy = rule < 0 ? unplanned : strategies_[static_cast<std::size_t>(rule)];
     PlacedParameter placed = rule >= placed_.expert_rules_begin && rule >= 0
                                  ? place_on_expert_mesh(what, strategy)
-                                 : place_parameter(m_, what, strategy.kind, strategy.custom);
+                                 : place_on_tensor_mesh(what, strategy);
     if (placed.refused) add_fault(*placed.refused, rule, path, true);
     node.has_split_parameters |= placed.state.layout.content == Content::sharded || placed.state.layout.content == Content::wrong;
     if (placed.state.layout.content == Content::wrong) locate_cause(placed.state.layout.cause, rule, path);
     node.parameters.push_back(std::move(placed));
+  }
+
+  PlacedParameter place_on_tensor_mesh(const ParameterToPlace& what, const RuleStrategy& strategy) {
+    if (strategy.kind && is_extension_kind(*strategy.kind)) return place_extension(m_, what, *strategy.kind, model_.kv_heads);
+    return place_parameter(m_, what, strategy.kind, strategy.custom);
   }
 
   // The ranks of one tensor group are the first ranks of the expert group; each holds whole experts.
@@ -278,6 +284,7 @@ private:
 RuleStrategy strategy_of(const ResolvedRule& rule, const Dialect& dialect, const StrategySet& custom) {
   for (const CustomStrategy& s : custom)
     if (s.name == rule.rule.strategy) return {StrategyKind::custom, &s};
+  if (const CustomStrategy* packed = packed_strategy(rule.rule.strategy)) return {StrategyKind::custom, packed};
   return {find_strategy(rule.rule.strategy, dialect), nullptr};
 }
 

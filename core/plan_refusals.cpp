@@ -1,6 +1,7 @@
 #include "core/plan_refusals.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "core/matching.h"
@@ -78,6 +79,21 @@ Diagnostic unknown_strategy(const std::vector<const Rule*>& rules, const Dialect
     remove.patch.push_back({"remove", rule->key, ""});
   }
   if (!near.empty()) d.fixes.push_back(std::move(replace));
+  d.fixes.push_back(std::move(remove));
+  return d;
+}
+
+Diagnostic extension_strategy(const std::vector<const Rule*>& rules, const Dialect& dialect) {
+  const std::string& name = rules.front()->strategy;
+  Dialect extended = dialect;
+  extended.extensions = true;
+  Diagnostic d = about_rule("TP210", *rules.front(), quoted(name) + " is tpsim's own; " + to_string(dialect) + " has no such strategy");
+  d.position = rules.front()->strategy_position;
+  d.count = static_cast<int>(rules.size());
+  d.details.push_back(library_says("ValueError", "Unsupported"));
+  d.fixes.push_back({"--dialect " + to_string(extended) + ", for a runtime that has it", {}});
+  Fix remove{rules.size() > 1 ? "remove the rules" : "remove the rule", {}};
+  for (const Rule* rule : rules) remove.patch.push_back({"remove", rule->key, ""});
   d.fixes.push_back(std::move(remove));
   return d;
 }
@@ -252,11 +268,15 @@ private:
     for (const auto& resolved : in_.applied) note_strategy(resolved.rule);
     if (ep_ > 1 && dialect_.at_least(5, 19))
       for (const auto& resolved : in_.expert.rules()) note_strategy(resolved.rule);
+    for (const auto& [name, rules] : extensions_) add(extension_strategy(rules, dialect_));
     for (const auto& rules : unknown_) add(unknown_strategy(rules, dialect_, in_.request.custom));
   }
 
   // Rules of one unknown name share a diagnostic, with one fix for all of them.
   void note_strategy(const Rule& rule) {
+    const StrategySet& custom = in_.request.custom;
+    const bool own = std::ranges::any_of(custom, [&](const CustomStrategy& s) { return s.name == rule.strategy; });
+    if (is_extension(rule.strategy) && !dialect_.extensions && !own) return extensions_[rule.strategy].push_back(&rule);
     if (is_known_strategy(rule.strategy, dialect_, in_.request.custom)) return;
     const auto [place, is_new] = unknown_places_.try_emplace(rule.strategy, unknown_.size());
     if (is_new) unknown_.emplace_back();
@@ -280,6 +300,7 @@ private:
   int tp_, ep_;
   const PlanChoice& choice_;
   std::vector<std::string> patterns_;
+  std::map<std::string_view, std::vector<const Rule*>> extensions_;
   std::vector<std::vector<const Rule*>> unknown_;  // one entry a name
   std::unordered_map<std::string_view, std::size_t> unknown_places_;
   std::vector<Diagnostic> found_;

@@ -348,12 +348,24 @@ TensorState slice(Machine& m, const TensorState& x, int dim, std::int64_t begin,
   return piece(m, x, dim, clamped(begin, end, x.ideal[dim]), local);
 }
 
+namespace {
+
+// Equal blocks, cut one by one: a runtime with packed_colwise_N splits by its own sizes.
+bool is_packed(const Machine& m, const TensorState& x, int dim, const std::vector<std::int64_t>& sizes) {
+  if (x.layout.content != Content::sharded || x.layout.dim != dim) return false;
+  if (std::any_of(sizes.begin(), sizes.end(), [&](std::int64_t s) { return s != sizes.front(); })) return false;
+  return m.partitions[x.layout.partition] == chunked(x.ideal[dim], m.ranks(), static_cast<int>(sizes.size()));
+}
+
+}  // namespace
+
 std::vector<TensorState> split(Machine& m, const TensorState& x, int dim, const std::vector<std::int64_t>& sizes) {
   if (!plain_only(m, x, "split")) return {};
   dim = wrapped(dim, x.ideal.rank());
   std::int64_t sum = 0;
   for (auto s : sizes) sum += s;
-  for (int r = 0; r < m.ranks(); ++r)
+  const bool adapts = m.dialect().extensions && is_packed(m, x, dim, sizes);
+  for (int r = 0; r < m.ranks() && !adapts; ++r)
     if (x.local.at(r)[dim] != sum) {
       m.fail("TP105", "the code takes a fused tensor of " + text(sum) + " apart, rank " + text(r) + " holds " + text(x.local.at(r)[dim]),
              "split_with_sizes expects split_sizes to sum exactly to " + text(x.local.at(r)[dim]));
@@ -362,7 +374,12 @@ std::vector<TensorState> split(Machine& m, const TensorState& x, int dim, const 
   std::vector<TensorState> parts;
   std::int64_t at = 0;
   for (auto s : sizes) {
-    parts.push_back(piece(m, x, dim, {at, at + s}, std::vector<Range>(static_cast<std::size_t>(m.ranks()), Range{at, at + s})));
+    std::vector<Range> local(static_cast<std::size_t>(m.ranks()), Range{at, at + s});
+    for (int r = 0; r < m.ranks() && adapts; ++r) {
+      const std::int64_t own = x.local.at(r)[dim];
+      local[static_cast<std::size_t>(r)] = {at * own / sum, (at + s) * own / sum};
+    }
+    parts.push_back(piece(m, x, dim, {at, at + s}, local));
     at += s;
   }
   return parts;

@@ -114,6 +114,7 @@ private:
     } else {
       const int r = rank % m_.ranks();
       share.shape = placed.state.local.at(r);
+      if (placed.padded_rows) share.shape[0] = *placed.padded_rows;
       if (layout.content == Content::sharded) share.ranges = m_.partitions[layout.partition].ranks[static_cast<std::size_t>(r)];
     }
     share.bytes = storage_bytes(dtype, share.shape);

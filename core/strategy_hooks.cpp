@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/extension_strategies.h"
 #include "core/hook_steps.h"
 
 namespace tpsim {
@@ -18,7 +19,7 @@ Cause module_refusal(const std::string& message, const std::string& library) {
 }  // namespace
 
 std::optional<Cause> refused_by_module(const Hook& hook, const ModuleType& type, const Dialect& dialect, int ranks) {
-  if (hook.custom != nullptr) return std::nullopt;
+  if (hook.custom != nullptr || is_extension_kind(hook.kind)) return std::nullopt;
   const bool checked_types = dialect.at_least(5, 21);
   if (checked_types && hook::is_colwise(hook.kind) && !type.out_features)
     return module_refusal("colwise is for linear layers: " + type.class_name + " has no out_features",
@@ -39,7 +40,8 @@ std::optional<Cause> refused_by_module(const Hook& hook, const ModuleType& type,
 }
 
 bool is_installed(const Hook& hook, const ModuleType& type, const Dialect& dialect) {
-  if (dialect.generation() != Generation::dtensor_hooks || hook.custom != nullptr) return true;
+  if (dialect.generation() != Generation::dtensor_hooks || hook.custom != nullptr || is_extension_kind(hook.kind))
+    return true;
   if (hook::is_rowwise(hook.kind)) return type.kind == ModuleKind::linear || is_embedding(type);
   return hook.kind != StrategyKind::local_colwise && hook.kind != StrategyKind::local_rowwise &&
          hook.kind != StrategyKind::local_packed_rowwise && hook.kind != StrategyKind::grouped_gemm;
@@ -47,6 +49,7 @@ bool is_installed(const Hook& hook, const ModuleType& type, const Dialect& diale
 
 void before_call(Machine& m, const Hook& hook, ModuleCall& call) {
   if (hook.custom != nullptr) return hook::custom_before(m, *hook.custom, call);
+  if (is_extension_kind(hook.kind)) return extension_before(m, hook, call);
   switch (m.dialect().generation()) {
     case Generation::dtensor_modules:
     case Generation::dtensor_hooks: return hook::dtensor_before(m, hook, call);
@@ -57,6 +60,9 @@ void before_call(Machine& m, const Hook& hook, ModuleCall& call) {
 
 void after_call(Machine& m, const Hook& hook, ModuleCall& call) {
   if (hook.custom != nullptr) return hook::custom_after(m, *hook.custom, call);
+  if (is_extension_kind(hook.kind)) return extension_after(m, hook, call);
+  const bool reduces = hook::is_rowwise(hook.kind) || hook.kind == StrategyKind::embedding_rowwise;
+  if (hook.sequence_parallel && reduces && call.output.is_tensor()) return scatter_sequence(m, call);
   switch (m.dialect().generation()) {
     case Generation::dtensor_modules:
     case Generation::dtensor_hooks: return hook::dtensor_after(m, hook, call);

@@ -18,6 +18,7 @@ struct Hook {
   bool expert_rules = false;       // the rule comes from the expert plan
   int expert_ranks = 1;
   int tensor_ranks = 1;
+  bool sequence_parallel = false;    // the plan has megatron_sequence_parallel
   bool exchange_all_to_all = false;  // 5.23: forced by the user
 };
 
