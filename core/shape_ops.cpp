@@ -340,31 +340,48 @@ TensorState piece(Machine& m, const TensorState& x, int dim, Range ideal, const 
 
 }  // namespace
 
-TensorState slice(Machine& m, const TensorState& x, int dim, std::int64_t begin, std::int64_t end) {
-  if (!plain_only(m, x, "slice")) return x;
-  dim = wrapped(dim, x.ideal.rank());
-  std::vector<Range> local;
-  for (int r = 0; r < m.ranks(); ++r) local.push_back(clamped(begin, end, x.local.at(r)[dim]));
-  return piece(m, x, dim, clamped(begin, end, x.ideal[dim]), local);
-}
-
 namespace {
 
-// Equal blocks, cut one by one: a runtime with packed_colwise_N splits by its own sizes.
-bool is_packed(const Machine& m, const TensorState& x, int dim, const std::vector<std::int64_t>& sizes) {
-  if (x.layout.content != Content::sharded || x.layout.dim != dim) return false;
-  if (std::any_of(sizes.begin(), sizes.end(), [&](std::int64_t s) { return s != sizes.front(); })) return false;
-  return m.partitions[x.layout.partition] == chunked(x.ideal[dim], m.ranks(), static_cast<int>(sizes.size()));
+// A runtime with packed_colwise_N takes a fused tensor apart by its own sizes, Transformers by the model's. Zero where it does
+// not, else the extent of a block.
+std::int64_t adapted_block(const Machine& m, const TensorState& x, int dim) {
+  if (!m.dialect().extensions || x.layout.content != Content::sharded || x.layout.dim != dim) return 0;
+  const Partition& partition = m.partitions[x.layout.partition];
+  const auto blocks = static_cast<int>(partition.ranks.front().size());
+  const bool packed = blocks > 1 && x.ideal[dim] % blocks == 0 && partition == chunked(x.ideal[dim], m.ranks(), blocks);
+  return packed ? x.ideal[dim] / blocks : 0;
+}
+
+// Where a boundary between blocks lies on each rank.
+std::vector<Range> scaled(const Machine& m, const TensorState& x, int dim, Range whole) {
+  std::vector<Range> local;
+  for (int r = 0; r < m.ranks(); ++r) {
+    const std::int64_t own = x.local.at(r)[dim], all = x.ideal[dim];
+    local.push_back({whole.begin * own / all, whole.end * own / all});
+  }
+  return local;
 }
 
 }  // namespace
+
+TensorState slice(Machine& m, const TensorState& x, int dim, std::int64_t begin, std::int64_t end) {
+  if (!plain_only(m, x, "slice")) return x;
+  dim = wrapped(dim, x.ideal.rank());
+  const Range whole = clamped(begin, end, x.ideal[dim]);
+  const std::int64_t block = adapted_block(m, x, dim);
+  if (block > 0 && whole.begin % block == 0 && whole.end % block == 0) return piece(m, x, dim, whole, scaled(m, x, dim, whole));
+  std::vector<Range> local;
+  for (int r = 0; r < m.ranks(); ++r) local.push_back(clamped(begin, end, x.local.at(r)[dim]));
+  return piece(m, x, dim, whole, local);
+}
 
 std::vector<TensorState> split(Machine& m, const TensorState& x, int dim, const std::vector<std::int64_t>& sizes) {
   if (!plain_only(m, x, "split")) return {};
   dim = wrapped(dim, x.ideal.rank());
   std::int64_t sum = 0;
   for (auto s : sizes) sum += s;
-  const bool adapts = m.dialect().extensions && is_packed(m, x, dim, sizes);
+  const std::int64_t block = adapted_block(m, x, dim);
+  const bool adapts = block > 0 && std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t s) { return s % block == 0; });
   for (int r = 0; r < m.ranks() && !adapts; ++r)
     if (x.local.at(r)[dim] != sum) {
       m.fail("TP105", "the code takes a fused tensor of " + text(sum) + " apart, rank " + text(r) + " holds " + text(x.local.at(r)[dim]),
@@ -374,12 +391,8 @@ std::vector<TensorState> split(Machine& m, const TensorState& x, int dim, const 
   std::vector<TensorState> parts;
   std::int64_t at = 0;
   for (auto s : sizes) {
-    std::vector<Range> local(static_cast<std::size_t>(m.ranks()), Range{at, at + s});
-    for (int r = 0; r < m.ranks() && adapts; ++r) {
-      const std::int64_t own = x.local.at(r)[dim];
-      local[static_cast<std::size_t>(r)] = {at * own / sum, (at + s) * own / sum};
-    }
-    parts.push_back(piece(m, x, dim, {at, at + s}, local));
+    const std::vector<Range> fixed(static_cast<std::size_t>(m.ranks()), Range{at, at + s});
+    parts.push_back(piece(m, x, dim, {at, at + s}, adapts ? scaled(m, x, dim, {at, at + s}) : fixed));
     at += s;
   }
   return parts;
