@@ -1,5 +1,5 @@
-// Runs a model's forward pass symbolically on all ranks of a Machine: every module call with its strategy, every operation with
-// torch's shape rules, equal layers once.
+// Runs a model's forward pass symbolically on all ranks of a Machine: every module call with its strategy, every
+// operation with torch's shape rules, equal layers once.
 #pragma once
 
 #include <vector>
@@ -15,7 +15,7 @@ struct ForwardRun {
   std::vector<Trace> traces;
   std::vector<Step> steps;
   ForwardValue output;
-  Operand output_origin;  // of a tensor output
+  Operand output_origin;                       // of a tensor output
   std::vector<std::int64_t> extra_live_bytes;  // per step: what the caller holds while the step runs
 };
 

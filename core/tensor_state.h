@@ -63,13 +63,17 @@ struct Belief {
   bool operator==(const Belief&) const = default;
 };
 
+// `storage` of a tensor that has no allocation yet, and of one that needs none (parameters, masks).
+inline constexpr int kNewStorage = -1;
+inline constexpr int kPersistentStorage = -2;
+
 struct TensorState {
   Shape ideal;  // in the unsharded model
   RankShapes local;
   Layout layout;
   Elements elements = Elements::floating;
   std::optional<Belief> belief;  // none = a plain tensor
-  int storage = -1;              // number of the allocation it lives in; views share it
+  int storage = kNewStorage;              // number of the allocation it lives in; views share it
   int node = -1;                 // of the trace's graph, that made it
   // Equal as far as anything that follows can tell.
   bool same_state(const TensorState& o) const {
