@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "core/repair.h"
+
 namespace tpsim::cli {
 namespace {
 
@@ -72,8 +74,10 @@ std::int64_t PlanCheck::count(Severity severity) const {
 Result<PlanCheck> check_plan(const Scenario& scenario, const std::vector<int>& sizes) {
   PlanCheck check;
   for (const int tp : sizes) {
-    auto analysis = analyze(scenario.model(), request_for(scenario, tp, Pass::forward));
+    const AnalysisRequest request = request_for(scenario, tp, Pass::forward);
+    auto analysis = analyze(scenario.model(), request);
     if (!analysis) return analysis.error();
+    attach_repairs(scenario.model(), request, *analysis);
     check.verdicts.push_back({tp, analysis->verdict, analysis->verdict_reasons});
     merge(check.problems, analysis->diagnostics, tp);
     if (check.verdicts.size() == 1) check.analysis = std::move(*analysis);

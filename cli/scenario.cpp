@@ -66,6 +66,7 @@ Result<void> replicate_kv(Scenario& s) {
   s.plan.choice.kind = PlanKind::manual;
   s.plan.choice.base_plan = false;
   s.plan.choice.plan = std::move(plan);
+  s.dialect.extensions = true;
   return {};
 }
 

@@ -272,6 +272,15 @@ std::vector<DiagnosticInfo> build_catalogue() {
        "\"model.layers.0.mlp.gate_proj\" (a concrete index), \"layers.*.mlp.gate_proj\" (no prefix)",
        "Use the module's full name with * for indices.",
        {"huggingface/transformers#37893"}},
+      {"TP210",
+       error,
+       "strategy is tpsim's own",
+       "The strategy is one of tpsim's extensions: no release of Transformers registers it, so loading raises a "
+       "ValueError. "
+       "A dialect with +tpsim stands for a runtime that has them beside the release's own.",
+       "\"model.layers.*.self_attn.k_proj\": \"kv_replicate\" with --dialect transformers-5.23",
+       "--dialect transformers-5.23+tpsim, or a strategy of the release.",
+       {}},
       {"TP211",
        warning,
        "rows are no multiple of 16 bytes",

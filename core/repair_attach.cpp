@@ -1,6 +1,9 @@
 // Repairs as fixes of diagnostics.
 #include <algorithm>
+#include <map>
 
+#include "core/lint_facts.h"
+#include "core/plan_keys.h"
 #include "core/repair.h"
 
 namespace tpsim {
@@ -8,7 +11,7 @@ namespace {
 
 constexpr int kLargestSize = 16;
 
-bool is_about_sizes(const Diagnostic& d) { return d.code == "TP102" || d.code == "TP103" || d.code == "TP109" || d.code == "TP122"; }
+bool is_about_sizes(const Diagnostic& d) { return d.code == "TP102" || d.code == "TP103" || d.code == "TP109"; }
 
 std::string listed_sizes(const std::vector<int>& sizes) {
   std::string out;
@@ -16,7 +19,7 @@ std::string listed_sizes(const std::vector<int>& sizes) {
   return out;
 }
 
-// The nearest sizes that work, as flags.
+// The sizes that work, as flags.
 void add_sizes(const Model& model, const AnalysisRequest& request, Diagnostic& d) {
   const std::vector<int> valid = valid_tp_sizes(model, request, kLargestSize);
   std::string flags;
@@ -24,6 +27,33 @@ void add_sizes(const Model& model, const AnalysisRequest& request, Diagnostic& d
     if (n > 1 && n != request.parallelism.tp) flags += (flags.empty() ? "--tp " : " or --tp ") + std::to_string(n);
   d.details.push_back("TP sizes up to " + std::to_string(kLargestSize) + " that work with this plan: " + listed_sizes(valid));
   if (!flags.empty()) d.fixes.push_back({flags, {}});
+}
+
+std::int64_t heaviest_weights(const Analysis& a) {
+  return a.memory.empty() ? 0 : a.memory[static_cast<std::size_t>(heaviest_rank(a))].weights;
+}
+
+// Whole key/value heads on several ranks, for a runtime that can.
+void add_kv_replication(const Model& model, const AnalysisRequest& request, const Analysis& a, Diagnostic& d) {
+  const int ranks = request.parallelism.tp;
+  if (d.code != "TP102" || model.kv_heads == 0 || model.kv_heads >= ranks) return;
+  AnalysisRequest extended = request;
+  extended.dialect.extensions = true;
+  extended.plan = editable_plan(model, request);
+  bool found = false;
+  for (const ShardSpec& s : a.shards) {
+    const std::string module = s.pattern.substr(0, s.pattern.rfind('.'));
+    const bool kv = module.ends_with(".k_proj") || module.ends_with(".v_proj");
+    if (!kv || s.shape.rank() != 2 || s.rule < 0) continue;
+    found = true;
+    extended.plan.plan = apply_patch(extended.plan.plan, {{"replace", written_key(model, request, generalised(module)), "kv_replicate"}});
+  }
+  const auto analysis = analyze(model, extended);
+  if (!found || !analysis || analysis->verdict != Verdict::right) return;
+  const std::int64_t more = heaviest_weights(*analysis) - heaviest_weights(a);
+  d.fixes.push_back({"--kv-replicate (each key/value head on " + std::to_string(ranks / model.kv_heads) + " ranks, " +
+                         std::to_string(more) + " bytes more per rank; needs a runtime that supports it)",
+                     {}});
 }
 
 // An edit of a further error is kept where that error is gone after it and no other has come.
@@ -48,19 +78,81 @@ void attach_to_errors(const Model& model, const AnalysisRequest& request, Analys
   for (auto d = first + 1; d != a.diagnostics.end() && d->severity == Severity::error; ++d)
     std::erase_if(d->fixes, [&](const Fix& fix) { return !fix.patch.empty() && !mends(model, request, a, *d, fix); });
   std::vector<Fix> fixes = find_repairs(model, request, a);
-  std::vector<Fix> others;
-  for (Fix& fix : first->fixes)
-    if (fix.patch.empty()) others.push_back(std::move(fix));
   const bool unrepaired = fixes.empty();
+  for (Fix& fix : first->fixes)
+    if (fix.patch.empty()) fixes.push_back(std::move(fix));
   first->fixes = std::move(fixes);
-  first->fixes.insert(first->fixes.end(), others.begin(), others.end());
   if (is_about_sizes(*first) || unrepaired) add_sizes(model, request, *first);
+  add_kv_replication(model, request, a, *first);
+}
+
+// ---- TP205 ----------------------------------------------------------------------------------------------------------------
+
+struct GatherAndSplit {
+  std::vector<Rule> gathers, splits;
+};
+
+// Rules of one block that gather, and rules of the same block that cut again.
+std::map<std::string, GatherAndSplit> candidates(const Analysis& a) {
+  std::map<std::string, GatherAndSplit> blocks;
+  for (const ResolvedRule& r : a.rules) {
+    if (r.modules == 0) continue;
+    const std::string block = r.rule.key.substr(0, std::min(r.rule.key.size(), r.rule.key.rfind('.')));
+    const std::string& s = r.rule.strategy;
+    if (s == "colwise_gather_output" || s == "colwise_rep") blocks[block].gathers.push_back(r.rule);
+    if (s == "rowwise_split_input" || s == "rowwise_rep") blocks[block].splits.push_back(r.rule);
+  }
+  std::erase_if(blocks, [](const auto& b) { return b.second.gathers.empty() || b.second.splits.empty(); });
+  return blocks;
+}
+
+std::int64_t gathered_bytes(const Analysis& a, const std::vector<Rule>& rules) {
+  std::int64_t bytes = 0;
+  for (const CollectiveEvent& event : events(a))
+    for (const Rule& rule : rules)
+      if (event.op == CollectiveOp::all_gather && generalised(event.module) == rule.key) bytes += event.payload_bytes;
+  return bytes;
+}
+
+// The collectives are of no use where the plan stays right without them.
+void add_useless_gathers(const Model& model, const AnalysisRequest& request, Analysis& a) {
+  for (const auto& [block, found] : candidates(a)) {
+    Fix fix{"colwise and rowwise: keep the tensor split", {}};
+    std::vector<std::string> gathers, splits;
+    const PlanChoice plan = editable_plan(model, request);
+    const auto set = [&](const Rule& rule, const char* strategy, std::vector<std::string>& names) {
+      const std::string key = written_key(model, request, rule.key);
+      fix.patch.push_back({plan.plan.find(key) != nullptr ? "replace" : "add", key, strategy});
+      names.push_back(short_name(rule.key));
+    };
+    for (const Rule& rule : found.gathers) set(rule, "colwise", gathers);
+    for (const Rule& rule : found.splits) set(rule, "rowwise", splits);
+    AnalysisRequest lean = request;
+    lean.plan = plan;
+    lean.plan.plan = apply_patch(plan.plan, fix.patch);
+    const auto analysis = analyze(model, lean);
+    if (!analysis || analysis->verdict != Verdict::right) continue;
+    Diagnostic d;
+    d.code = "TP205";
+    d.severity = Severity::warning;
+    d.where = found.gathers.front().key;
+    d.rule = found.gathers.front().key + ": " + found.gathers.front().strategy;
+    d.position = found.gathers.front().strategy_position;
+    d.message = listed(gathers) + " " + is_or_are(gathers.size()) + " gathered, and " + listed(splits) +
+                " cuts the result again: nothing in between needs the whole";
+    d.details.push_back(std::to_string(gathered_bytes(a, found.gathers)) + " bytes of all-gathers in a forward pass can go");
+    d.fixes.push_back(std::move(fix));
+    a.diagnostics.push_back(std::move(d));
+  }
+  std::stable_sort(a.diagnostics.begin(), a.diagnostics.end(),
+                   [](const Diagnostic& x, const Diagnostic& y) { return x.severity < y.severity; });
 }
 
 }  // namespace
 
 void attach_repairs(const Model& model, const AnalysisRequest& request, Analysis& analysis) {
   if (analysis.verdict == Verdict::wrong || analysis.verdict == Verdict::error) attach_to_errors(model, request, analysis);
+  if (analysis.verdict == Verdict::right && analysis.ranks() > 1) add_useless_gathers(model, request, analysis);
 }
 
 }  // namespace tpsim
