@@ -153,8 +153,10 @@ private:
     const Command& command = *invocation_.command;
     for (const Flag* flag : seen_)
       if ((flag->sets & (command.flags | kEverywhere)) == 0) return fail(foreign_flag(*flag));
+    const bool waived =
+        std::any_of(seen_.begin(), seen_.end(), [&](const Flag* f) { return f->name == command.instead_of_required; });
     for (const auto name : command.required)
-      if (std::none_of(seen_.begin(), seen_.end(), [&](const Flag* f) { return f->name == name; })) {
+      if (!waived && std::none_of(seen_.begin(), seen_.end(), [&](const Flag* f) { return f->name == name; })) {
         return fail(usage_error(std::string(command.name) + " needs --" + std::string(name)));
       }
     check_operands(command);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cli/check_shipped.h"
 #include "cli/checking.h"
 #include "cli/commands.h"
 #include "cli/document.h"
@@ -196,6 +197,7 @@ Result<void> answer(Context& context, const Scenario& s, const CheckResult& resu
 
 Result<int> run(Context& context) {
   const Options& options = context.options;
+  if (options.shipped) return run_check_shipped(context);
   auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
   if (options.fix && scenario->plan.choice.kind != PlanKind::manual) {
@@ -220,12 +222,14 @@ Command check_command() {
   command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kSizeFlags | kDtypeFlags | kCheckFlags |
                   kTableFlags | kPlanOutputFlags;
   command.required = {"model"};
+  command.instead_of_required = "shipped";
   command.in_usage = {"plan", "dialect", "tp", "fix", "strict", "output"};
   command.examples = {
       {"tpsim check -m config.json -p my_plan.json", "at TP 2"},
       {"tpsim check -m config.json -p my_plan.json --tp 2,4,8 --strict", "exit 1 on warnings, too"},
       {"tpsim check -m config.json -p my_plan.json --fix -o my_plan.json", "apply the proposed edits"},
-      {"tpsim check -m config.json -p modeling.py --base-plan --dialect transformers-5.15", "a config class's plan"}};
+      {"tpsim check -m config.json -p modeling.py --base-plan --dialect transformers-5.15", "a config class's plan"},
+      {"tpsim check --shipped --dialect transformers-5.23 --tp 2,4", "every plan of a release"}};
   command.description =
       "Exit 1 if there is an error at one of the sizes (default: TP 2), or a warning under --strict. --fix applies the "
       "first edit of each problem as long as it helps; a file is written only if the whole command succeeds.";

@@ -41,6 +41,7 @@ struct Command {
   std::size_t min_operands = 0, max_operands = 0;
   unsigned flags = 0;                      // FlagSet
   std::vector<std::string_view> required;  // flags that must be given
+  std::string_view instead_of_required;    // a flag that makes the required ones unnecessary
   std::vector<std::string_view> in_usage;  // further flags that the usage line shows
   std::vector<Example> examples;
   std::string_view description;            // paragraphs for --help

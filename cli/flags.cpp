@@ -205,6 +205,8 @@ constexpr std::array kFlags = {
     Flag{"fix", 0, "", kAct, kCheckFlags,
          "apply the proposed edits and write the plan (with -o, else to standard output)", set_true<&Options::fix>},
     Flag{"strict", 0, "", kAct, kCheckFlags, "exit 1 on warnings, too", set_true<&Options::strict>},
+    Flag{"shipped", 0, "", kAct, kCheckFlags, "instead of one plan: every plan that the release ships",
+         set_true<&Options::shipped>},
     Flag{"shape", 0, "SHAPE", kAct, kRedistributeFlags, "global shape of the tensor: 8192x28672",
          set_text<&Options::shape>},
     Flag{"mesh", 0, "MESH", kAct, kRedistributeFlags, "devices per mesh dimension: 4, 2x4", set_text<&Options::mesh>},

@@ -51,7 +51,7 @@ struct Options {
   std::optional<DType> dtype, kv_dtype;
 
   // Of single commands
-  bool fix = false, strict = false, require_fit = false, python = false;
+  bool fix = false, strict = false, shipped = false, require_fit = false, python = false;
   std::optional<std::string> from, to, shape, mesh;
 
   // Output

@@ -36,6 +36,7 @@ TEST_CASE("documents: fit, check, plan, shard, memory, comm", "[schema]") {
   check_document("fit -m llama-3.1-70b --gpus 4", "fit");
   check_document("fit -m llama-3.1-70b --gpus 1", "fit", 1);
   check_document("check -m llama-3.1-8b --tp 2", "check");
+  check_document("check --shipped --tp 2", "check-shipped", 1);
   check_document("check -m llama-3.1-8b --tp 2,16 " + std::string(kBadPlan), "check", 1);
   check_document("plan show -m llama-3.1-8b", "plan");
   check_document("plan show -m llama-3.1-8b " + std::string(kBadPlan), "plan");
