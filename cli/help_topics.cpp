@@ -105,8 +105,9 @@ is a constant of the hardware file; experts are chosen uniformly.
 
 Times: a first analytic model, not calibrated: for each operation the larger of work over attained peak and bytes over
 attained bandwidth, at least one kernel's floor; for each collective steps times latency plus bytes over attained
-link rate. Nothing overlaps. It uses data-sheet figures; expect an error of about 25 % on large shapes, more where
-kernels are short (small batches, high TP). Every time carries its band (low, high) and its source.
+link rate. Nothing overlaps. It uses data-sheet figures; expect an error of about 35 % for a pure forward pass on
+a lean stack, more where kernels are short (small batches, high TP), and longer times on stacks that spend host time
+on every step. Every time carries its band (low, high) and its source.
 )";
 
 }  // namespace

@@ -34,7 +34,7 @@ struct Prediction {
   Seconds total{}, compute{}, communication{};
   Seconds low{}, high{};  // band of `total`
   NumberSource source = NumberSource::spec;
-  double band = 0.25;  // relative half width: what the source promises
+  double band = 0.35;  // relative half width; sim/README.md says how often measured steps lie within it
   std::vector<OperationTime> operations;
   std::vector<CollectiveTime> collectives;
 };
