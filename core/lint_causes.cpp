@@ -184,6 +184,21 @@ bool tell_attention(const LintFacts& f, const Cause& c, const std::vector<Side>&
   return true;
 }
 
+// The modules of the same block that are cut into the same rows: v_proj beside k_proj.
+std::string with_siblings(const LintFacts& f, const ModuleFact& fact) {
+  const std::string block = fact.pattern.substr(0, fact.pattern.rfind('.'));
+  std::vector<std::string> names;
+  for (const ModuleName& name : f.names()) {
+    if (name.is_parameter || name.pattern.substr(0, name.pattern.rfind('.')) != generalised(block)) continue;
+    const std::string path = block + name.pattern.substr(name.pattern.rfind('.'));
+    for (const ShardSpec& s : f.analysis.shards)
+      if (s.pattern.starts_with(path + ".") && s.shape == fact.weight->shape && s.strategy == fact.weight->strategy) names.push_back(short_name(path));
+  }
+  return names.empty() ? short_name(fact.pattern) : listed(names);
+}
+
+std::string article(std::int64_t n) { return n == 8 || n / 10 == 8 ? "an " : "a "; }
+
 std::string head_kind(const Model& model, std::int64_t heads) {
   if (model.kv_heads != model.query_heads && heads == model.kv_heads) return " key/value heads";
   return heads == model.query_heads ? " query heads" : " heads";
@@ -198,9 +213,9 @@ bool tell_heads(const LintFacts& f, const Cause& c, const std::vector<Side>& sid
   if (width <= 0 || features % width != 0 || features == local) return true;
   const std::int64_t heads = features / width;
   d.message = text(heads) + head_kind(f.model, heads) + " cannot be split over " + text(f.analysis.parallelism.tp) + " ranks";
-  d.details.insert(d.details.begin(), side.names() + ": " + text(features) + " rows / " + text(f.analysis.parallelism.tp) + " = " + text(local) +
-                                          " rows on rank 0, " + (local % width == 0 ? "" : "no ") + "whole number of " + text(width) +
-                                          "-row heads");
+  const std::string part = local * 2 == width ? "half of " + article(width) + text(width) + "-row head" : "no whole number of " + text(width) + "-row heads";
+  d.details.insert(d.details.begin(), with_siblings(f, side.modules.front()) + ": " + text(features) + " rows / " + text(f.analysis.parallelism.tp) +
+                                          " = " + text(local) + " rows on rank 0, " + part);
   d.details.push_back("the model loads and fails in the first forward (huggingface/transformers#48307)");
   return true;
 }

@@ -106,10 +106,9 @@ private:
     for (const FlawedRule& r : rules_) {
       rename.patch.push_back({"remove", written_key(f_.model, request_, r.rule.key), ""});
       problem.intended.insert(r.intended->key);
-    }
-    for (const FlawedRule& r : rules_)
       if (added.insert(r.intended->key).second)
         rename.patch.push_back({"add", written_key(f_.model, request_, r.intended->key), r.rule.strategy});
+    }
     problem.diagnostic.fixes.push_back(std::move(rename));
     if (flaw == KeyFlaw::prefix_missing) problem.diagnostic.fixes.push_back({"--base-plan, to read the plan as a base_model_tp_plan", {}});
   }

@@ -83,6 +83,13 @@ std::vector<Replica> whole_weights(const Model& model, const Analysis& a) {
   return replicas;
 }
 
+// An error about the module says what its copies cost already.
+bool is_told(const Analysis& a, const std::string& module) {
+  return std::any_of(a.diagnostics.begin(), a.diagnostics.end(), [&](const Diagnostic& d) {
+    return d.severity == Severity::error && d.effect_bytes && generalised(d.where) == module;
+  });
+}
+
 std::string replica_words(const Replica& replica) {
   std::vector<std::string> names;
   for (const ShardSpec* s : replica.specs) names.push_back(short_name(owner(s->pattern)));
@@ -102,6 +109,7 @@ void large_replicas(const Model& model, const AnalysisRequest& request, const An
   for (const Replica& replica : whole_weights(model, a)) {
     if (replica.bytes < kLargeReplicaBytes || replica.bytes * 100 < total) continue;
     const ShardSpec& first = *replica.specs.front();
+    if (is_told(a, generalised(owner(first.pattern)))) continue;
     Diagnostic d = about(a, first, "TP202", Severity::warning);
     d.effect_bytes = replica.bytes - replica.bytes / ranks;
     d.message = replica_words(replica);

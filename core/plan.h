@@ -44,7 +44,8 @@ struct Plan {
 Result<Plan> read_plan(std::string_view text, const std::string& file, std::string_view name = "tp_plan");
 
 // The plan after the operations, in order: "add" and "replace" set a key's strategy in place or append it, "remove"
-// drops it if it is there. Positions of untouched rules stay.
+// drops it if it is there. A "remove" with an "add" of another, new key behind it renames the rule in its place, since
+// order can matter. Positions of untouched rules stay.
 Plan apply_patch(const Plan& plan, const std::vector<PatchOperation>& patch);
 
 // Normal form: one rule a line, keys as written, in order.

@@ -37,10 +37,27 @@ void set_rule(std::vector<Rule>& rules, const PatchOperation& operation) {
 
 }  // namespace
 
+namespace {
+
+bool renames(const Plan& plan, const PatchOperation& first, const PatchOperation& second) {
+  return first.op == "remove" && second.op == "add" && plan.find(first.key) != nullptr && plan.find(second.key) == nullptr;
+}
+
+void rename_rule(std::vector<Rule>& rules, const std::string& from, const PatchOperation& to) {
+  const auto found = std::find_if(rules.begin(), rules.end(), [&](const Rule& r) { return r.key == from; });
+  found->key = to.key;
+  found->strategy = to.value;
+}
+
+}  // namespace
+
 Plan apply_patch(const Plan& plan, const std::vector<PatchOperation>& patch) {
   Plan patched = plan;
-  for (const auto& operation : patch) {
-    if (operation.op == "remove") {
+  for (std::size_t i = 0; i < patch.size(); ++i) {
+    const PatchOperation& operation = patch[i];
+    if (i + 1 < patch.size() && renames(patched, operation, patch[i + 1])) {
+      rename_rule(patched.rules, operation.key, patch[++i]);
+    } else if (operation.op == "remove") {
       std::erase_if(patched.rules, [&](const Rule& r) { return r.key == operation.key; });
     } else {
       set_rule(patched.rules, operation);

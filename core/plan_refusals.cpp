@@ -268,8 +268,8 @@ private:
     for (const auto& resolved : in_.applied) note_strategy(resolved.rule);
     if (ep_ > 1 && dialect_.at_least(5, 19))
       for (const auto& resolved : in_.expert.rules()) note_strategy(resolved.rule);
-    for (const auto& [name, rules] : extensions_) add(extension_strategy(rules, dialect_));
     for (const auto& rules : unknown_) add(unknown_strategy(rules, dialect_, in_.request.custom));
+    for (const auto& [name, rules] : extensions_) add(extension_strategy(rules, dialect_));
   }
 
   // Rules of one unknown name share a diagnostic, with one fix for all of them.

@@ -29,6 +29,11 @@ void add_sizes(const Model& model, const AnalysisRequest& request, Diagnostic& d
   if (!flags.empty()) d.fixes.push_back({flags, {}});
 }
 
+std::string size_text(std::int64_t bytes) {
+  constexpr std::int64_t mebi = 1 << 20;
+  return bytes >= mebi ? std::to_string((bytes + mebi / 2) / mebi) + " MiB" : std::to_string(bytes) + " bytes";
+}
+
 std::int64_t heaviest_weights(const Analysis& a) {
   return a.memory.empty() ? 0 : a.memory[static_cast<std::size_t>(heaviest_rank(a))].weights;
 }
@@ -52,7 +57,7 @@ void add_kv_replication(const Model& model, const AnalysisRequest& request, cons
   if (!found || !analysis || analysis->verdict != Verdict::right) return;
   const std::int64_t more = heaviest_weights(*analysis) - heaviest_weights(a);
   d.fixes.push_back({"--kv-replicate (each key/value head on " + std::to_string(ranks / model.kv_heads) + " ranks, " +
-                         std::to_string(more) + " bytes more per rank; needs a runtime that supports it)",
+                         size_text(more) + " more per rank; needs a runtime that supports it)",
                      {}});
 }
 

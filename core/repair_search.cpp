@@ -1,6 +1,7 @@
 #include "core/repair_search.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "core/lint_facts.h"
@@ -111,9 +112,28 @@ Repair without_pairs(RepairVerifier& verifier, Repair repair) {
   return repair;
 }
 
+std::string block_of(const PlanEdit& edit) {
+  const std::string& key = edit.patch.front().key;
+  return key.substr(0, std::min(key.size(), key.rfind('.')));
+}
+
+// All edits of one block at once: alone they need each other.
+Repair without_blocks(RepairVerifier& verifier, Repair repair) {
+  std::set<std::string> blocks;
+  for (const PlanEdit& edit : repair.edits) blocks.insert(block_of(edit));
+  for (const std::string& block : blocks) {
+    std::vector<PlanEdit> fewer = repair.edits;
+    std::erase_if(fewer, [&](const PlanEdit& edit) { return block_of(edit) == block; });
+    if (fewer.empty() || fewer.size() == repair.edits.size()) continue;
+    if (auto smaller = verifier.check(fewer)) repair = std::move(*smaller);
+  }
+  return repair;
+}
+
 }  // namespace
 
 Repair reduced(RepairVerifier& verifier, Repair repair) {
+  repair = without_blocks(verifier, std::move(repair));
   for (std::size_t i = repair.edits.size(); i-- > 0 && repair.edits.size() > 1;) {
     std::vector<PlanEdit> fewer = repair.edits;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));

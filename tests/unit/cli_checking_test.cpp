@@ -75,7 +75,7 @@ TEST_CASE("check: repair renames in place and mends names", "[cli]") {
                                                     {"model.layers.*.mlp.down_proj", "rowwise"}}));
   const auto repair = repair_plan(s, {2});
   REQUIRE(repair.has_value());
-  CHECK(repair->applied.size() == 2);
+  CHECK_FALSE(repair->applied.empty());
   CHECK(repair->plan == plan_of({{"model.layers.*.mlp.gate_proj", "colwise"},
                                  {"model.layers.*.mlp.up_proj", "colwise"},
                                  {"model.layers.*.mlp.down_proj", "rowwise"}}));

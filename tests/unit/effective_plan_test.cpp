@@ -205,7 +205,7 @@ TEST_CASE("effective plan: the name of another release is refused with this one'
 }
 
 TEST_CASE("effective plan: the user's own strategies and extensions are known", "[plan][effective]") {
-  auto r = with_plan({5, 15, 0}, {{"lm_head", "mine"}, {"model.layers.*.self_attn.k_proj", "kv_replicate"}});
+  auto r = with_plan({5, 15, 0, true}, {{"lm_head", "mine"}, {"model.layers.*.self_attn.k_proj", "kv_replicate"}});
   CHECK(codes(effective_plan(small_llama(), r)) == Codes{"TP101"});
   r.custom.push_back({});
   r.custom.back().name = "mine";

@@ -68,7 +68,7 @@ TEST_CASE("texts: heads that the ranks do not divide, with the sizes that work",
   const Analysis a = analysis(tiny(), {}, 8, k5_15, true);
   CHECK(first(a) == "TP102 model.layers.*.self_attn.k_proj: 4 key/value heads cannot be split over 8 ranks");
   const Diagnostic& d = a.diagnostics.front();
-  CHECK(d.details.front() == "k_proj: 32 rows / 8 = 4 rows on rank 0, no whole number of 8-row heads");
+  CHECK(d.details.front() == "k_proj and v_proj: 32 rows / 8 = 4 rows on rank 0, half of an 8-row head");
   CHECK(std::any_of(d.fixes.begin(), d.fixes.end(), [](const Fix& f) { return f.title.find("--kv-replicate (each key/value head on 2 ranks") == 0; }));
 }
 
