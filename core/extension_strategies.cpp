@@ -49,8 +49,8 @@ PlacedParameter place_kv(Machine& m, const ParameterToPlace& p, std::int64_t hea
     placed.state = replicated(m, p.parameter->shape);
     placed.refused = Cause{};
     placed.refused->code = "TP102";
-    placed.refused->message = "kv_replicate: " + std::to_string(heads) + " key/value heads neither divide nor are divided by " +
-                              std::to_string(ranks) + " ranks";
+    placed.refused->message = "kv_replicate: " + std::to_string(heads) +
+                              " key/value heads neither divide nor are divided by " + std::to_string(ranks) + " ranks";
     return placed;
   }
   return cut_by(m, p, 0, ranks > heads ? shared_heads(rows, heads, ranks) : chunked(rows, ranks));
@@ -83,7 +83,8 @@ void sequence_before(Machine& m, ModuleCall& call) {
   const bool split = x->layout.content == Content::sharded && x->layout.dim == kSequence;
   if (split) return reduce_weight_gradients(m, call, 0);
   m.fail("TP108", "megatron_sequence_parallel takes shards of the sequence and gets " + to_string(x->local.at(0)) +
-                      ", the whole: what feeds the first layer must cut it (embedding_rowwise or megatron_sequence_parallel on the table)");
+                      ", the whole: what feeds the first layer must cut it (embedding_rowwise or "
+                      "megatron_sequence_parallel on the table)");
 }
 
 void sequence_after(Machine& m, ModuleCall& call) {
@@ -124,7 +125,8 @@ void kv_before(Machine& m, const Hook& hook, ModuleCall& call) {
 }  // namespace
 
 bool is_extension_kind(StrategyKind kind) {
-  return kind == megatron_sequence_parallel || kind == vocab_parallel_padded || kind == kv_replicate || kind == all_to_all_experts;
+  return kind == megatron_sequence_parallel || kind == vocab_parallel_padded || kind == kv_replicate ||
+         kind == all_to_all_experts;
 }
 
 const CustomStrategy* packed_strategy(std::string_view name) {
@@ -145,14 +147,16 @@ const CustomStrategy* packed_strategy(std::string_view name) {
   const std::string_view digits = name.substr(kPackedPrefix.size());
   int blocks = 0;
   const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), blocks);
-  const bool known = status == std::errc() && end == digits.data() + digits.size() && blocks >= 2 && blocks <= kMostBlocks;
+  const bool known =
+      status == std::errc() && end == digits.data() + digits.size() && blocks >= 2 && blocks <= kMostBlocks;
   return known ? &table[static_cast<std::size_t>(blocks)] : nullptr;
 }
 
 PlacedParameter place_extension(Machine& m, const ParameterToPlace& p, StrategyKind kind, std::int64_t kv_heads) {
   if (kind == kv_replicate) return place_kv(m, p, kv_heads);
   if (kind == vocab_parallel_padded && p.parameter->shape.rank() == 2) return place_vocabulary(m, p);
-  const bool row_split = kind == megatron_sequence_parallel && p.owner->kind == ModuleKind::linear && p.parameter->shape.rank() == 2;
+  const bool row_split =
+      kind == megatron_sequence_parallel && p.owner->kind == ModuleKind::linear && p.parameter->shape.rank() == 2;
   if (row_split) return cut_by(m, p, 1, chunked(p.parameter->shape[1], m.ranks()));
   PlacedParameter whole;
   whole.state = replicated(m, p.parameter->shape);
@@ -183,7 +187,8 @@ void scatter_sequence(Machine& m, ModuleCall& call) {
   TensorState* out = hook::output_tensor(m, call, "no tensor output");
   if (out == nullptr) return;
   out->belief.reset();
-  *out = out->layout.content == Content::partial ? reduce_scatter(m, *out, kSequence) : local_chunk(m, *out, kSequence, false);
+  *out = out->layout.content == Content::partial ? reduce_scatter(m, *out, kSequence)
+                                                 : local_chunk(m, *out, kSequence, false);
   if (m.failed()) return;
   hook::gather_gradient(m, *out);
   hook::add_hidden_bias(m, call, *out);

@@ -1,4 +1,5 @@
-// tpsim's own strategies (dialects "...+tpsim"): what no release of Transformers has. Plain tensors in every generation.
+// tpsim's own strategies (dialects "...+tpsim"): what no release of Transformers has. Plain tensors in every
+// generation.
 #pragma once
 
 #include <optional>
@@ -17,12 +18,13 @@ bool is_extension_kind(StrategyKind kind);
 const CustomStrategy* packed_strategy(std::string_view name);
 
 // `kv_heads`: of the whole model, for kv_replicate.
-PlacedParameter place_extension(Machine& m, const ParameterToPlace& parameter, StrategyKind kind, std::int64_t kv_heads);
+PlacedParameter place_extension(Machine& m, const ParameterToPlace& parameter, StrategyKind kind,
+                                std::int64_t kv_heads);
 
 void extension_before(Machine& m, const Hook& hook, ModuleCall& call);
 void extension_after(Machine& m, const Hook& hook, ModuleCall& call);
-// A row-split layer or table in a plan with megatron_sequence_parallel leaves shards of the sequence: a reduce-scatter in
-// place of its all-reduce.
+// A row-split layer or table in a plan with megatron_sequence_parallel leaves shards of the sequence: a reduce-scatter
+// in place of its all-reduce.
 void scatter_sequence(Machine& m, ModuleCall& call);
 
 }  // namespace tpsim

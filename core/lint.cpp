@@ -79,8 +79,8 @@ bool needs_facts(const EffectivePlan& plan, const std::vector<Cause>& decisive, 
 
 }  // namespace
 
-void lint(const Model& model, const AnalysisRequest& request, const EffectivePlan& plan, const std::vector<Cause>& decisive,
-          Analysis& analysis) {
+void lint(const Model& model, const AnalysisRequest& request, const EffectivePlan& plan,
+          const std::vector<Cause>& decisive, Analysis& analysis) {
   const bool parallel = request.parallelism.tp > 1 || request.parallelism.ep > 1;
   if (parallel || !decisive.empty() || !plan.refusals.empty()) {
     if (needs_facts(plan, decisive, analysis)) Linter(model, request, plan, analysis).run(decisive);

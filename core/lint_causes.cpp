@@ -32,7 +32,9 @@ Side side_of(const LintFacts& f, const Operand& operand) {
   return side;
 }
 
-bool is_norm(const ModuleFact& fact) { return fact.kind == ModuleKind::rms_norm || fact.kind == ModuleKind::layer_norm; }
+bool is_norm(const ModuleFact& fact) {
+  return fact.kind == ModuleKind::rms_norm || fact.kind == ModuleKind::layer_norm;
+}
 
 // "(colwise)", "(no rule)".
 std::string rule_words(const LintFacts& f, const Side& side) {
@@ -59,9 +61,7 @@ void blame(const LintFacts& f, const Side& side, Diagnostic& d) {
   if (bytes > 0) d.effect_bytes = bytes;
 }
 
-bool cut_along_features(const Operand& o) {
-  return o.content == Content::sharded && o.dim == o.ideal.rank() - 1;
-}
+bool cut_along_features(const Operand& o) { return o.content == Content::sharded && o.dim == o.ideal.rank() - 1; }
 
 // Per rank and whole, where they differ: "64 of 128".
 std::string part_of(const Operand& o) {
@@ -69,7 +69,8 @@ std::string part_of(const Operand& o) {
   return local == whole ? text(whole) : text(local) + " of " + text(whole);
 }
 
-// ---- the kinds of causes, each told in its own words; false: not of this kind ---------------------------------------------
+// ---- the kinds of causes, each told in its own words; false: not of this kind
+// ---------------------------------------------
 
 bool tell_logits(const LintFacts& f, const Cause& c, const std::vector<Side>& sides, Diagnostic& d) {
   if (!c.module.empty() || sides.size() != 1 || sides.front().modules.empty()) return false;
@@ -77,7 +78,8 @@ bool tell_logits(const LintFacts& f, const Cause& c, const std::vector<Side>& si
   blame(f, head, d);
   const std::string name = head.names();
   if (c.code == "TP108")
-    d.message = name + rule_words(f, head) + " leaves the logits split: every rank returns " + part_of(*head.operand) + " columns";
+    d.message = name + rule_words(f, head) + " leaves the logits split: every rank returns " + part_of(*head.operand) +
+                " columns";
   else if (c.code == "TP106")
     d.message = name + rule_words(f, head) + " leaves partial sums as logits: nothing adds them up";
   else
@@ -92,7 +94,9 @@ bool tell_consumer(const LintFacts& f, const Cause& c, const std::vector<Side>& 
   const bool suits = c.code == "TP108" || c.code == "TP105" || c.code == "TP106";
   if (!suits || sides.empty()) return false;
   const auto consumer = f.module(c.module);
-  if (!consumer || (consumer->kind != ModuleKind::linear && consumer->kind != ModuleKind::conv1d && !is_norm(*consumer))) return false;
+  if (!consumer ||
+      (consumer->kind != ModuleKind::linear && consumer->kind != ModuleKind::conv1d && !is_norm(*consumer)))
+    return false;
   const Side& input = sides.front();
   const Side self{input.operand, {*consumer}, {f.module_rule(c.module)}};
   const std::string name = short_name(consumer->pattern), from = input.names();
@@ -109,22 +113,26 @@ bool tell_consumer(const LintFacts& f, const Cause& c, const std::vector<Side>& 
   if (c.code == "TP106") return false;
   blame(f, self, d);
   const ResolvedRule* rule = f.rule(self.rules.front());
-  if (o.content == Content::wrong && rule != nullptr && (rule->rule.strategy == "rowwise_split_input" || rule->rule.strategy == "rowwise_rep")) {
-    d.message = name + rule_words(f, self) + " cuts its input on each rank, but " + source + rule_words(f, input) + " " +
-                (input.modules.size() > 1 ? "leave" : "leaves") + " it cut already: " + text(o.local[-1]) + " features are left";
+  if (o.content == Content::wrong && rule != nullptr &&
+      (rule->rule.strategy == "rowwise_split_input" || rule->rule.strategy == "rowwise_rep")) {
+    d.message = name + rule_words(f, self) + " cuts its input on each rank, but " + source + rule_words(f, input) +
+                " " + (input.modules.size() > 1 ? "leave" : "leaves") + " it cut already: " + text(o.local[-1]) +
+                " features are left";
     return true;
   }
   if (cut_along_features(o) && !takes_split) {
     const std::string why = d.rule.empty() && !is_norm(*consumer) ? " has no rule and" : rule_words(f, self);
-    d.message = name + why + " needs all " + text(o.ideal[-1]) + " input features, but " + source + rule_words(f, input) + " " +
-                (input.modules.size() > 1 ? "leave " : "leaves ") + text(o.local[-1]) + " on each rank";
+    d.message = name + why + " needs all " + text(o.ideal[-1]) + " input features, but " + source +
+                rule_words(f, input) + " " + (input.modules.size() > 1 ? "leave " : "leaves ") + text(o.local[-1]) +
+                " on each rank";
     return true;
   }
   if (o.content == Content::replicated && takes_split) {
     const std::int64_t rows = consumer->weight->ranks.front().shape[inputs];
-    d.message = name + rule_words(f, self) + " takes " + text(rows) + " input features a rank, but its input is whole: " + source +
-                (from.empty() ? " has " : rule_words(f, input) + (input.modules.size() > 1 ? " give " : " gives ")) + "all " +
-                text(o.local[-1]);
+    d.message = name + rule_words(f, self) + " takes " + text(rows) +
+                " input features a rank, but its input is whole: " + source +
+                (from.empty() ? " has " : rule_words(f, input) + (input.modules.size() > 1 ? " give " : " gives ")) +
+                "all " + text(o.local[-1]);
     return true;
   }
   return false;
@@ -132,7 +140,9 @@ bool tell_consumer(const LintFacts& f, const Cause& c, const std::vector<Side>& 
 
 bool tell_sequence_parallel(const LintFacts& f, const Cause& c, const std::vector<Side>&, Diagnostic& d) {
   const ResolvedRule* rule = f.rule(f.module_rule(c.module));
-  if (rule == nullptr || rule->rule.strategy != "sequence_parallel" || f.analysis.dialect.generation() != Generation::plain_hooks) return false;
+  if (rule == nullptr || rule->rule.strategy != "sequence_parallel" ||
+      f.analysis.dialect.generation() != Generation::plain_hooks)
+    return false;
   d.message = "sequence_parallel on " + short_name(c.module) + " gathers its input along the features, so " +
               text(f.analysis.ranks()) + " times as many meet the norm's weight";
   return true;
@@ -151,11 +161,11 @@ bool tell_partner(const LintFacts& f, const Cause& c, const std::vector<Side>& s
     d.message = cut->names() + rule_words(f, *cut) + " gives each rank " + part_of(*cut->operand) +
                 " features, and they meet the residual stream, which is whole";
   else
-    d.message = whole->names() + rule_words(f, *whole) + " gives all " + text(whole->features()) + " features although " +
-                cut->names() + rule_words(f, *cut) + " gives " + part_of(*cut->operand);
+    d.message = whole->names() + rule_words(f, *whole) + " gives all " + text(whole->features()) +
+                " features although " + cut->names() + rule_words(f, *cut) + " gives " + part_of(*cut->operand);
   if (!residual && d.rule.empty())
-    d.message = whole->names() + " " + whole->are() + " not split although " + cut->names() + " " + cut->are() + rule_words(f, *cut) +
-                ": " + text(whole->features()) + " features meet " + text(cut->features());
+    d.message = whole->names() + " " + whole->are() + " not split although " + cut->names() + " " + cut->are() +
+                rule_words(f, *cut) + ": " + text(whole->features()) + " features meet " + text(cut->features());
   return true;
 }
 
@@ -175,9 +185,10 @@ bool tell_attention(const LintFacts& f, const Cause& c, const std::vector<Side>&
   }
   blame(f, whole, d);
   const std::int64_t local = q.operand->local[1], kv = k.operand->local[1];
-  d.message = whole.names() + " " + whole.are() + (d.rule.empty() ? " not split" : " whole" + rule_words(f, whole)) + " although " +
-              split.names() + " " + split.are() + rule_words(f, split) + ": each rank has " + text(local) + " of " +
-              text(q.operand->ideal[1]) + " query heads and " + text(kv) + " of " + text(k.operand->ideal[1]) + " key/value heads";
+  d.message = whole.names() + " " + whole.are() + (d.rule.empty() ? " not split" : " whole" + rule_words(f, whole)) +
+              " although " + split.names() + " " + split.are() + rule_words(f, split) + ": each rank has " +
+              text(local) + " of " + text(q.operand->ideal[1]) + " query heads and " + text(kv) + " of " +
+              text(k.operand->ideal[1]) + " key/value heads";
   if (k.operand->ideal[1] > 1 && !split_heads(k))
     d.details.push_back("leaving k and v whole is right for one key/value head only: the code repeats each head " +
                         text(q.operand->ideal[1] / k.operand->ideal[1]) + " times, counted for the whole model");
@@ -192,7 +203,8 @@ std::string with_siblings(const LintFacts& f, const ModuleFact& fact) {
     if (name.is_parameter || name.pattern.substr(0, name.pattern.rfind('.')) != generalised(block)) continue;
     const std::string path = block + name.pattern.substr(name.pattern.rfind('.'));
     for (const ShardSpec& s : f.analysis.shards)
-      if (s.pattern.starts_with(path + ".") && s.shape == fact.weight->shape && s.strategy == fact.weight->strategy) names.push_back(short_name(path));
+      if (s.pattern.starts_with(path + ".") && s.shape == fact.weight->shape && s.strategy == fact.weight->strategy)
+        names.push_back(short_name(path));
   }
   return names.empty() ? short_name(fact.pattern) : listed(names);
 }
@@ -212,10 +224,13 @@ bool tell_heads(const LintFacts& f, const Cause& c, const std::vector<Side>& sid
   blame(f, side, d);
   if (width <= 0 || features % width != 0 || features == local) return true;
   const std::int64_t heads = features / width;
-  d.message = text(heads) + head_kind(f.model, heads) + " cannot be split over " + text(f.analysis.parallelism.tp) + " ranks";
-  const std::string part = local * 2 == width ? "half of " + article(width) + text(width) + "-row head" : "no whole number of " + text(width) + "-row heads";
-  d.details.insert(d.details.begin(), with_siblings(f, side.modules.front()) + ": " + text(features) + " rows / " + text(f.analysis.parallelism.tp) +
-                                          " = " + text(local) + " rows on rank 0, " + part);
+  d.message =
+      text(heads) + head_kind(f.model, heads) + " cannot be split over " + text(f.analysis.parallelism.tp) + " ranks";
+  const std::string part = local * 2 == width ? "half of " + article(width) + text(width) + "-row head"
+                                              : "no whole number of " + text(width) + "-row heads";
+  d.details.insert(d.details.begin(), with_siblings(f, side.modules.front()) + ": " + text(features) + " rows / " +
+                                          text(f.analysis.parallelism.tp) + " = " + text(local) + " rows on rank 0, " +
+                                          part);
   d.details.push_back("the model loads and fails in the first forward (huggingface/transformers#48307)");
   return true;
 }
@@ -228,17 +243,20 @@ std::string missing_reduction(const LintFacts& f, const Side& side) {
   if (f.names_parameter(weight_rule->rule.key))
     return "the rule's key names the parameter: the weight is cut, and the module gets no all-reduce";
   if (side.rules.front() < 0)
-    return "the rule cuts the weight, and its key " + quoted(weight_rule->rule.key) + " names no module to put the all-reduce on";
+    return "the rule cuts the weight, and its key " + quoted(weight_rule->rule.key) +
+           " names no module to put the all-reduce on";
   return weight_rule->rule.strategy + " adds no all-reduce in this version";
 }
 
 bool tell_unreduced(const LintFacts& f, const Cause& c, const std::vector<Side>& sides, Diagnostic& d) {
   if (c.code != "TP106") return false;
-  const auto partial = std::find_if(sides.begin(), sides.end(),
-                                    [](const Side& s) { return s.operand->content == Content::partial && !s.modules.empty(); });
+  const auto partial = std::find_if(sides.begin(), sides.end(), [](const Side& s) {
+    return s.operand->content == Content::partial && !s.modules.empty();
+  });
   if (partial == sides.end()) return false;
   blame(f, *partial, d);
-  d.message = "nothing adds up the partial sums of " + partial->names() + ": each rank holds one summand of " + text(f.analysis.ranks());
+  d.message = "nothing adds up the partial sums of " + partial->names() + ": each rank holds one summand of " +
+              text(f.analysis.ranks());
   if (const std::string why = missing_reduction(f, *partial); !why.empty()) d.details.push_back(why);
   return true;
 }
@@ -253,10 +271,12 @@ bool tell_doubled(const LintFacts& f, const Cause& c, const std::vector<Side>& s
     if (rule < 0) return false;
     d.where = generalised(module);
     attach_rule(f.analysis, rule, d);
-    d.message = f.rule(rule)->rule.strategy + " on " + short_name(module) + " sums what every rank holds complete: the result is " +
-                times(scaled->operand->scale) + " times too large";
+    d.message = f.rule(rule)->rule.strategy + " on " + short_name(module) +
+                " sums what every rank holds complete: the result is " + times(scaled->operand->scale) +
+                " times too large";
     const auto names = f.names();
-    const auto named = std::find_if(names.begin(), names.end(), [&](const ModuleName& n) { return n.pattern == d.where; });
+    const auto named =
+        std::find_if(names.begin(), names.end(), [&](const ModuleName& n) { return n.pattern == d.where; });
     if (named != names.end()) d.count = static_cast<int>(named->count);
     return true;
   }
@@ -264,7 +284,8 @@ bool tell_doubled(const LintFacts& f, const Cause& c, const std::vector<Side>& s
   if (!self || self->is_split() || sides.size() != 1 || scaled != sides.end()) return false;
   blame(f, Side{sides.front().operand, {*self}, {f.module_rule(c.module)}}, d);
   d.effect_bytes.reset();
-  d.message = short_name(c.module) + "'s weight is not split, so gathering its output makes it " + text(f.analysis.ranks()) + " times too wide";
+  d.message = short_name(c.module) + "'s weight is not split, so gathering its output makes it " +
+              text(f.analysis.ranks()) + " times too wide";
   const bool tied = generalised(c.module) + ".weight" != generalised(self->weight->pattern);
   if (tied) d.details.push_back("the weight is " + self->weight->pattern + " (tied), which no rule splits");
   return true;
@@ -282,7 +303,8 @@ bool tell_unwrapped(const LintFacts& f, const Cause& c, const std::vector<Side>&
     attach_rule(f.analysis, self->rule, d);
     d.message = name + "'s weight is split, but the key names the parameter, so the module's forward is not wrapped";
   } else {
-    d.message = name + "'s weight is split (a DTensor), but " + (rule < 0 ? "no rule wraps the module" : f.rule(rule)->rule.strategy + " does not wrap the module");
+    d.message = name + "'s weight is split (a DTensor), but " +
+                (rule < 0 ? "no rule wraps the module" : f.rule(rule)->rule.strategy + " does not wrap the module");
   }
   return true;
 }
@@ -290,18 +312,20 @@ bool tell_unwrapped(const LintFacts& f, const Cause& c, const std::vector<Side>&
 bool tell_norm(const LintFacts& f, const Cause& c, const std::vector<Side>& sides, Diagnostic& d) {
   if (c.code != "TP125" || sides.empty() || sides.front().modules.empty()) return false;
   const Side& input = sides.front();
-  d.message = short_name(c.module) + " takes its statistics over " + part_of(*input.operand) + " features: " + input.names() +
-              rule_words(f, input) + " leaves each rank a part";
+  d.message = short_name(c.module) + " takes its statistics over " + part_of(*input.operand) +
+              " features: " + input.names() + rule_words(f, input) + " leaves each rank a part";
   if (const auto self = f.module(c.module)) d.count = static_cast<int>(self->weight->count);
   return true;
 }
 
 // A fused tensor whose shards do not hold matching pieces.
 bool tell_fused(const LintFacts& f, const Cause& c, const std::vector<Side>& sides, Diagnostic& d) {
-  if (c.code != "TP105" || sides.empty() || sides.front().modules.empty() || !sides.front().modules.front().is_split()) return false;
+  if (c.code != "TP105" || sides.empty() || sides.front().modules.empty() || !sides.front().modules.front().is_split())
+    return false;
   const Side& fused = sides.front();
   blame(f, fused, d);
-  d.message = fused.names() + rule_words(f, fused) + " holds several matrices one behind the other, and its shards cut across them: rank 0 gets " +
+  d.message = fused.names() + rule_words(f, fused) +
+              " holds several matrices one behind the other, and its shards cut across them: rank 0 gets " +
               part_of(*fused.operand) + " rows from the start";
   return true;
 }
@@ -323,13 +347,14 @@ Diagnostic diagnose(const LintFacts& f, const Cause& cause) {
   const std::string place = generalised(cause.module);
   if (f.names_parameter(place)) {
     d.where = place.substr(0, place.rfind('.'));
-    if (const auto self = f.module(cause.module.substr(0, cause.module.rfind('.')))) d.count = static_cast<int>(self->weight->count);
+    if (const auto self = f.module(cause.module.substr(0, cause.module.rfind('.'))))
+      d.count = static_cast<int>(self->weight->count);
   }
   if (const auto self = f.module(cause.module)) d.count = static_cast<int>(self->weight->count);
   std::vector<Side> sides;
   for (const Operand& operand : cause.operands) sides.push_back(side_of(f, operand));
-  for (const auto tell : {tell_logits, tell_sequence_parallel, tell_consumer, tell_partner, tell_attention, tell_heads, tell_unreduced, tell_doubled,
-                          tell_unwrapped, tell_norm, tell_fused})
+  for (const auto tell : {tell_logits, tell_sequence_parallel, tell_consumer, tell_partner, tell_attention, tell_heads,
+                          tell_unreduced, tell_doubled, tell_unwrapped, tell_norm, tell_fused})
     if (tell(f, cause, sides, d)) break;
   if (!cause.library.empty()) d.details.push_back(to_string(f.analysis.dialect) + ": " + cause.library);
   return d;

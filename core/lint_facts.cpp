@@ -7,7 +7,8 @@ namespace tpsim {
 namespace {
 
 bool is_index(std::string_view component) {
-  return !component.empty() && (component == "*" || component.find_first_not_of("0123456789") == std::string_view::npos);
+  return !component.empty() &&
+         (component == "*" || component.find_first_not_of("0123456789") == std::string_view::npos);
 }
 
 // "model.layers.*.mlp" for "model.layers.*.mlp.weight".
@@ -65,7 +66,8 @@ std::optional<ModuleFact> LintFacts::module(const std::string& path) const {
   }
   ModuleFact fact;
   for (const ShardSpec* spec : found->second)
-    if (holds(*spec, looked_up) && (fact.weight == nullptr || spec->shape.rank() > fact.weight->shape.rank())) fact.weight = spec;
+    if (holds(*spec, looked_up) && (fact.weight == nullptr || spec->shape.rank() > fact.weight->shape.rank()))
+      fact.weight = spec;
   if (fact.weight == nullptr) return std::nullopt;
   fact.rule = fact.weight->rule;
   const auto kind = kinds_.find(pattern);
@@ -87,7 +89,8 @@ const ResolvedRule* LintFacts::rule(int index) const {
 std::vector<std::string> LintFacts::in_model_order(std::vector<std::string> paths) const {
   const auto place = [&](const std::string& path) {
     const std::string pattern = generalised(path);
-    return std::find_if(names_.begin(), names_.end(), [&](const ModuleName& n) { return n.pattern == pattern; }) - names_.begin();
+    return std::find_if(names_.begin(), names_.end(), [&](const ModuleName& n) { return n.pattern == pattern; }) -
+           names_.begin();
   };
   std::stable_sort(paths.begin(), paths.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return paths;

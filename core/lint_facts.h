@@ -15,10 +15,10 @@
 namespace tpsim {
 
 struct ModuleFact {
-  std::string pattern;                 // "model.layers.*.mlp.up_proj"
+  std::string pattern;  // "model.layers.*.mlp.up_proj"
   ModuleKind kind = ModuleKind::block;
-  const ShardSpec* weight = nullptr;   // its first parameter of most dimensions
-  int rule = -1;                       // that decides the weight's placement
+  const ShardSpec* weight = nullptr;  // its first parameter of most dimensions
+  int rule = -1;                      // that decides the weight's placement
   bool is_split() const { return weight != nullptr && !std::holds_alternative<Replicate>(weight->placement); }
 };
 
@@ -45,12 +45,14 @@ private:
   std::vector<ModuleName> names_;
   std::unordered_map<std::string, ModuleKind> kinds_;  // modules and parameters
   std::unordered_map<std::string, int> parameters_;
-  std::unordered_map<std::string, std::vector<const ShardSpec*>> by_module_;  // generalised pattern -> its own parameters
+  std::unordered_map<std::string, std::vector<const ShardSpec*>>
+      by_module_;  // generalised pattern -> its own parameters
   Matcher tensor_, expert_;
   int expert_begin_;
 };
 
-// ---- words ----------------------------------------------------------------------------------------------------------------
+// ---- words
+// ----------------------------------------------------------------------------------------------------------------
 
 std::string quoted(std::string_view text);
 // "model.layers.3.mlp" -> "model.layers.*.mlp".

@@ -15,8 +15,8 @@ struct RuleProblem {
   std::set<std::string> intended;  // patterns of the modules that the rules were meant for
 };
 
-// Rules that match nothing (TP201), cut weights without a hook (TP209), or disagree on one module (TP104). Rules with the
-// same flaw share a diagnostic.
+// Rules that match nothing (TP201), cut weights without a hook (TP209), or disagree on one module (TP104). Rules with
+// the same flaw share a diagnostic.
 std::vector<RuleProblem> misdirected_rules(const LintFacts& facts, const AnalysisRequest& request);
 // The same for keys that the release refuses (5.19 on).
 std::vector<RuleProblem> refused_keys(const LintFacts& facts, const AnalysisRequest& request,

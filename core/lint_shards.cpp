@@ -45,7 +45,8 @@ std::optional<Fix> rule_for_replica(const Model& model, const AnalysisRequest& r
   const std::string module = owner(spec.pattern);
   if (is_table(model, spec)) {
     if (dialect.below(5, 1)) return std::nullopt;
-    return Fix{"split the table over the vocabulary", {{"add", written_key(model, request, module), "embedding_rowwise"}}};
+    return Fix{"split the table over the vocabulary",
+               {{"add", written_key(model, request, module), "embedding_rowwise"}}};
   }
   if (is_head(model, spec)) {
     if (dialect.below(5, 0) || request.plan.base_plan || (model.tied && dialect.below(5, 15))) return std::nullopt;
@@ -95,13 +96,15 @@ std::string replica_words(const Replica& replica) {
   for (const ShardSpec* s : replica.specs) names.push_back(short_name(owner(s->pattern)));
   const ShardSpec& first = *replica.specs.front();
   if (replica.specs.size() == 1)
-    return generalised(owner(first.pattern)) + " is replicated on every rank (" + (first.count > 1 ? std::to_string(first.count) + " x " : "") +
-           to_string(first.shape) + ")";
+    return generalised(owner(first.pattern)) + " is replicated on every rank (" +
+           (first.count > 1 ? std::to_string(first.count) + " x " : "") + to_string(first.shape) + ")";
   const std::set<std::string> distinct(names.begin(), names.end());
-  return listed(names) + " of " + owner(generalised(owner(first.pattern))) + " " + is_or_are(distinct.size()) + " replicated on every rank";
+  return listed(names) + " of " + owner(generalised(owner(first.pattern))) + " " + is_or_are(distinct.size()) +
+         " replicated on every rank";
 }
 
-void large_replicas(const Model& model, const AnalysisRequest& request, const Analysis& a, std::vector<Diagnostic>& out) {
+void large_replicas(const Model& model, const AnalysisRequest& request, const Analysis& a,
+                    std::vector<Diagnostic>& out) {
   const int ranks = a.ranks();
   if (ranks == 1) return;
   std::int64_t total = 0;
@@ -113,7 +116,8 @@ void large_replicas(const Model& model, const AnalysisRequest& request, const An
     Diagnostic d = about(a, first, "TP202", Severity::warning);
     d.effect_bytes = replica.bytes - replica.bytes / ranks;
     d.message = replica_words(replica);
-    if (first.rule < 0) d.details.push_back("no rule of the plan names " + std::string(replica.specs.size() == 1 ? "it" : "them"));
+    if (first.rule < 0)
+      d.details.push_back("no rule of the plan names " + std::string(replica.specs.size() == 1 ? "it" : "them"));
     Fix fix;
     for (const ShardSpec* s : replica.specs)
       if (auto own = rule_for_replica(model, request, *s)) {
@@ -135,7 +139,8 @@ int cut_dim(const ShardSpec& s) {
 }
 
 bool is_uneven(const ShardSpec& s) {
-  return std::any_of(s.ranks.begin(), s.ranks.end(), [&](const RankShard& r) { return r.shape != s.ranks.front().shape; });
+  return std::any_of(s.ranks.begin(), s.ranks.end(),
+                     [&](const RankShard& r) { return r.shape != s.ranks.front().shape; });
 }
 
 void uneven_shards(const Analysis& a, std::vector<Diagnostic>& out) {
@@ -157,8 +162,9 @@ void uneven_shards(const Analysis& a, std::vector<Diagnostic>& out) {
       }
       extra += (heaviest - s->bytes / static_cast<std::int64_t>(s->ranks.size())) * s->count;
     }
-    d.message = std::to_string(extent) + " does not divide over " + std::to_string(a.ranks()) + " ranks: the heaviest holds " +
-                std::to_string(most) + " of " + listed(names) + ", the lightest " + std::to_string(least);
+    d.message = std::to_string(extent) + " does not divide over " + std::to_string(a.ranks()) +
+                " ranks: the heaviest holds " + std::to_string(most) + " of " + listed(names) + ", the lightest " +
+                std::to_string(least);
     d.details.push_back("the first ranks decide memory and time");
     d.effect_bytes = extra;
     out.push_back(std::move(d));
@@ -173,8 +179,10 @@ void grouped_alignment(const Analysis& a, std::vector<Diagnostic>& out) {
     const std::int64_t row = s.ranks.front().shape[2] * element_bits(s.dtype) / 8;
     if (row % kGroupedRowBytes == 0) continue;
     Diagnostic d = about(a, s, "TP211", Severity::warning);
-    d.message = "rows of " + std::to_string(row) + " bytes of " + s.pattern + " are no multiple of 16 bytes, which grouped kernels need";
-    d.details.push_back(to_string(a.dialect) + ": RuntimeError: strides should be multiple of 16 bytes (experts_implementation grouped_mm)");
+    d.message = "rows of " + std::to_string(row) + " bytes of " + s.pattern +
+                " are no multiple of 16 bytes, which grouped kernels need";
+    d.details.push_back(to_string(a.dialect) +
+                        ": RuntimeError: strides should be multiple of 16 bytes (experts_implementation grouped_mm)");
     d.fixes.push_back({"experts_implementation=\"eager\", or a TP size that leaves whole steps of 16 bytes", {}});
     out.push_back(std::move(d));
     return;
@@ -201,9 +209,11 @@ void tied_apart(const Model& model, const AnalysisRequest& request, const Analys
     d.severity = Severity::warning;
     d.where = on_head.empty() ? table : head;
     const auto words = [](const std::string& s) { return s.empty() ? std::string("no rule") : s; };
-    d.message = table + " (" + words(on_table) + ") and " + head + " (" + words(on_head) + ") share one weight but do not split it alike";
+    d.message = table + " (" + words(on_table) + ") and " + head + " (" + words(on_head) +
+                ") share one weight but do not split it alike";
     if (a.dialect.at_least(5, 15) && !request.plan.base_plan && cuts_vocabulary(on_head))
-      d.fixes.push_back({"split the table over the vocabulary as well", {{on_table.empty() ? "add" : "replace", table, "embedding_rowwise"}}});
+      d.fixes.push_back({"split the table over the vocabulary as well",
+                         {{on_table.empty() ? "add" : "replace", table, "embedding_rowwise"}}});
     out.push_back(std::move(d));
   }
 }
@@ -217,7 +227,8 @@ void repeated_gradient_sums(const Analysis& a, std::vector<Diagnostic>& out) {
     d.where = r.rule.key;
     d.rule = r.rule.key + ": " + r.rule.strategy;
     d.position = r.rule.position;
-    d.message = "with gradient accumulation the gradient of " + short_name(r.rule.key) + " is summed over the ranks again at every step";
+    d.message = "with gradient accumulation the gradient of " + short_name(r.rule.key) +
+                " is summed over the ranks again at every step";
     d.details.push_back("one step per optimizer update is right; with more, sums of earlier steps are reduced again");
     out.push_back(std::move(d));
     return;
@@ -230,7 +241,8 @@ void packed_save(const Analysis& a, std::vector<Diagnostic>& out) {
     if (!std::holds_alternative<StridedShard>(s.placement)) continue;
     Diagnostic d = about(a, s, "TP213", Severity::note);
     d.message = "save_pretrained cannot gather packed shards (" + short_name(owner(s.pattern)) + ") with torch 2.11";
-    d.details.push_back("ValueError: use_strided_shard_as_shard_order is True, but placements ... unable to be interpreted");
+    d.details.push_back(
+        "ValueError: use_strided_shard_as_shard_order is True, but placements ... unable to be interpreted");
     out.push_back(std::move(d));
     return;
   }
@@ -240,7 +252,8 @@ void packed_save(const Analysis& a, std::vector<Diagnostic>& out) {
 std::set<int> nodes_on_split_input(const LayerGraph& graph) {
   std::set<int> found;
   for (const GraphEdge& edge : graph.edges)
-    if (graph.nodes[static_cast<std::size_t>(edge.to)].has_weights && edge.layout.starts_with("Shard")) found.insert(edge.to);
+    if (graph.nodes[static_cast<std::size_t>(edge.to)].has_weights && edge.layout.starts_with("Shard"))
+      found.insert(edge.to);
   return found;
 }
 

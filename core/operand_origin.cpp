@@ -10,8 +10,8 @@ void add_once(std::vector<std::string>& names, std::string name) {
 }
 
 bool is_collective(const std::string& name) {
-  for (const CollectiveOp op : {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter,
-                                CollectiveOp::all_to_all})
+  for (const CollectiveOp op :
+       {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter, CollectiveOp::all_to_all})
     if (name == to_string(op)) return true;
   return false;
 }
@@ -51,8 +51,8 @@ Operand describe_operand(const Machine& m, const TensorState& tensor) {
   operand.scale = tensor.layout.scale;
   operand.ideal = tensor.ideal;
   operand.local = tensor.local.at(0);
-  const bool known = m.trace != nullptr && tensor.node >= 0 &&
-                     tensor.node < static_cast<int>(m.trace->graph.nodes.size());
+  const bool known =
+      m.trace != nullptr && tensor.node >= 0 && tensor.node < static_cast<int>(m.trace->graph.nodes.size());
   if (known)
     walk(m, m.trace->graph, tensor.node, operand);
   else

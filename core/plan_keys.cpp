@@ -46,10 +46,12 @@ std::optional<IntendedKey> intended_key(const LintFacts& f, const std::string& k
     return IntendedKey{key.substr(prefix.size()), KeyFlaw::prefix_twice};
   const std::string starred = generalised(key);
   if (starred != key && named(starred)) return IntendedKey{starred, KeyFlaw::index_given};
-  if (starred != key && !prefix.empty() && named(prefix + starred)) return IntendedKey{prefix + starred, KeyFlaw::index_given};
+  if (starred != key && !prefix.empty() && named(prefix + starred))
+    return IntendedKey{prefix + starred, KeyFlaw::index_given};
   std::vector<std::string> patterns;
   for (const ModuleName& name : f.names()) {
-    if (without_stars(name.pattern) == key && name.pattern != key) return IntendedKey{name.pattern, KeyFlaw::star_missing};
+    if (without_stars(name.pattern) == key && name.pattern != key)
+      return IntendedKey{name.pattern, KeyFlaw::star_missing};
     patterns.push_back(name.pattern);
   }
   if (is_shipped_key(f, key)) return std::nullopt;

@@ -50,7 +50,11 @@ public:
         verifier_(model, request, start_),
         facts_(model, EffectivePlan{analysis.rules, {}, {}, {}, {}, {}}, analysis) {
     for (const Diagnostic& d : analysis.diagnostics)
-      if (d.severity == Severity::error) involved_.insert(parent(generalised(d.where)));
+      if (d.severity == Severity::error) {
+        involved_.insert(parent(generalised(d.where)));
+        if (d.code == "TP106" && facts_.names_something(generalised(d.where)))
+          unreduced_.push_back(generalised(d.where));
+      }
   }
 
   std::vector<Repair> run() && {
@@ -94,10 +98,10 @@ private:
     }
     for (auto& [flaw, edit] : renames) {
       const auto rules = std::to_string(edit.patch.size() / 2);
-      edit.title = (flaw == KeyFlaw::prefix_missing  ? "add the prefix to "
-                    : flaw == KeyFlaw::prefix_twice  ? "drop the prefix of "
-                    : flaw == KeyFlaw::index_given   ? "write * for the index in "
-                                                     : "put in the * of ") +
+      edit.title = (flaw == KeyFlaw::prefix_missing ? "add the prefix to "
+                    : flaw == KeyFlaw::prefix_twice ? "drop the prefix of "
+                    : flaw == KeyFlaw::index_given  ? "write * for the index in "
+                                                    : "put in the * of ") +
                    rules + (edit.patch.size() == 2 ? " rule" : " rules");
       corrections_.insert(corrections_.begin(), edit);
     }
@@ -112,7 +116,8 @@ private:
       const Rule& earlier = facts_.rule(shadow.by)->rule;
       const std::string key = written_key(model_, request_, earlier.key);
       if (start_.plan.find(key) == nullptr || !moved.insert(key).second) continue;
-      corrections_.push_back({Kind::rename, {{"remove", key, ""}, {"add", key, earlier.strategy}},
+      corrections_.push_back({Kind::rename,
+                              {{"remove", key, ""}, {"add", key, earlier.strategy}},
                               "put " + quoted(key) + " behind the rules for what is inside it"});
     }
   }
@@ -208,15 +213,23 @@ private:
     std::vector<PlanEdit> edits;
     for (const Rule& rule : in_effect(plan).rules) {
       const Rule* theirs = shipped(rule.key);
-      if (theirs != nullptr && theirs->strategy != rule.strategy) edits.push_back(set_rule(plan, rule.key, theirs->strategy));
+      if (theirs != nullptr && theirs->strategy != rule.strategy)
+        edits.push_back(set_rule(plan, rule.key, theirs->strategy));
       for (const std::string& v : variants(rule.strategy))
         if (theirs == nullptr || theirs->strategy != v) edits.push_back(variant(plan, rule.key, v));
       if (auto gone = without(plan, rule.key)) edits.push_back(std::move(*gone));
       const auto dot = rule.key.rfind('.');
-      if (dot == std::string::npos || !facts_.names_parameter(start_.base_plan ? prefix_of(model_) + rule.key : rule.key)) continue;
+      if (dot == std::string::npos ||
+          !facts_.names_parameter(start_.base_plan ? prefix_of(model_) + rule.key : rule.key))
+        continue;
       const std::string module = rule.key.substr(0, dot);
-      if (plan.find(module) == nullptr) edits.push_back(rename(rule, module, "key the rule on the module " + quoted(module)));
+      if (plan.find(module) == nullptr)
+        edits.push_back(rename(rule, module, "key the rule on the module " + quoted(module)));
     }
+    for (const std::string& module : unreduced_)
+      for (const char* strategy : {"all_reduce", "moe_tp_experts", "gather"})
+        if (find_strategy(strategy, dialect_))
+          edits.push_back(set_rule(plan, written_key(model_, request_, module), strategy));
     for (const Rule& rule : shipped_)
       if (!merges() && plan.find(rule.key) == nullptr) edits.push_back(set_rule(plan, rule.key, rule.strategy));
     return edits;
@@ -226,7 +239,8 @@ private:
     for (const PlanEdit& edit : single_edits(corrected())) {
       std::vector<PlanEdit> edits = corrections_;
       edits.push_back(edit);
-      if (auto repair = verifier_.check(edits)) found_.push_back(corrections_.empty() ? std::move(*repair) : reduced(verifier_, std::move(*repair)));
+      if (auto repair = verifier_.check(edits))
+        found_.push_back(corrections_.empty() ? std::move(*repair) : reduced(verifier_, std::move(*repair)));
     }
   }
 
@@ -260,7 +274,8 @@ private:
     for (const Rule& rule : plan.rules) {
       const Rule* theirs = shipped(rule.key);
       if (!inside(rule.key)) continue;
-      if (theirs != nullptr && theirs->strategy != rule.strategy) edits.push_back(set_rule(plan, rule.key, theirs->strategy));
+      if (theirs != nullptr && theirs->strategy != rule.strategy)
+        edits.push_back(set_rule(plan, rule.key, theirs->strategy));
       if (theirs == nullptr) edits.push_back(remove_rule(rule.key));
     }
     for (const Rule& rule : shipped_)
@@ -274,8 +289,10 @@ private:
     const bool old = dialect_.below(5, 1);
     for (const Rule& rule : in_effect(plan).rules) {
       if (!inside(rule.key)) continue;
-      if (rule.strategy == "colwise") edits.push_back(variant(plan, rule.key, old ? "colwise_rep" : "colwise_gather_output"));
-      if (rule.strategy == "rowwise") edits.push_back(variant(plan, rule.key, old ? "rowwise_rep" : "rowwise_split_input"));
+      if (rule.strategy == "colwise")
+        edits.push_back(variant(plan, rule.key, old ? "colwise_rep" : "colwise_gather_output"));
+      if (rule.strategy == "rowwise")
+        edits.push_back(variant(plan, rule.key, old ? "rowwise_rep" : "rowwise_split_input"));
     }
     return edits;
   }
@@ -334,7 +351,8 @@ private:
   std::vector<Rule> shipped_;
   RepairVerifier verifier_;
   LintFacts facts_;
-  std::set<std::string> involved_;
+  std::set<std::string> involved_;      // blocks in which errors lie
+  std::vector<std::string> unreduced_;  // modules whose partial sums nothing adds up
   std::vector<PlanEdit> corrections_;
   std::vector<Repair> found_;
 };
@@ -352,7 +370,8 @@ PlanChoice editable_plan(const Model& model, const AnalysisRequest& request) {
   return choice;
 }
 
-std::vector<Fix> find_repairs(const Model& model, const AnalysisRequest& request, const Analysis& analysis, std::size_t limit) {
+std::vector<Fix> find_repairs(const Model& model, const AnalysisRequest& request, const Analysis& analysis,
+                              std::size_t limit) {
   std::vector<Fix> fixes;
   if (analysis.verdict == Verdict::right || analysis.verdict == Verdict::unknown) return fixes;
   for (const Repair& repair : RepairFinder(model, request, analysis).run()) {

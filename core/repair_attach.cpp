@@ -25,7 +25,8 @@ void add_sizes(const Model& model, const AnalysisRequest& request, Diagnostic& d
   std::string flags;
   for (const int n : valid)
     if (n > 1 && n != request.parallelism.tp) flags += (flags.empty() ? "--tp " : " or --tp ") + std::to_string(n);
-  d.details.push_back("TP sizes up to " + std::to_string(kLargestSize) + " that work with this plan: " + listed_sizes(valid));
+  d.details.push_back("TP sizes up to " + std::to_string(kLargestSize) +
+                      " that work with this plan: " + listed_sizes(valid));
   if (!flags.empty()) d.fixes.push_back({flags, {}});
 }
 
@@ -51,7 +52,8 @@ void add_kv_replication(const Model& model, const AnalysisRequest& request, cons
     const bool kv = module.ends_with(".k_proj") || module.ends_with(".v_proj");
     if (!kv || s.shape.rank() != 2 || s.rule < 0) continue;
     found = true;
-    extended.plan.plan = apply_patch(extended.plan.plan, {{"replace", written_key(model, request, generalised(module)), "kv_replicate"}});
+    extended.plan.plan = apply_patch(extended.plan.plan,
+                                     {{"replace", written_key(model, request, generalised(module)), "kv_replicate"}});
   }
   const auto analysis = analyze(model, extended);
   if (!found || !analysis || analysis->verdict != Verdict::right) return;
@@ -62,14 +64,16 @@ void add_kv_replication(const Model& model, const AnalysisRequest& request, cons
 }
 
 // An edit of a further error is kept where that error is gone after it and no other has come.
-bool mends(const Model& model, const AnalysisRequest& request, const Analysis& before, const Diagnostic& d, const Fix& fix) {
+bool mends(const Model& model, const AnalysisRequest& request, const Analysis& before, const Diagnostic& d,
+           const Fix& fix) {
   AnalysisRequest after = request;
   after.plan = editable_plan(model, request);
   after.plan.plan = apply_patch(after.plan.plan, fix.patch);
   const auto analysis = analyze(model, after);
   if (!analysis) return false;
   const auto errors = [](const Analysis& a) {
-    return std::count_if(a.diagnostics.begin(), a.diagnostics.end(), [](const Diagnostic& x) { return x.severity == Severity::error; });
+    return std::count_if(a.diagnostics.begin(), a.diagnostics.end(),
+                         [](const Diagnostic& x) { return x.severity == Severity::error; });
   };
   const bool gone = std::none_of(analysis->diagnostics.begin(), analysis->diagnostics.end(), [&](const Diagnostic& x) {
     return x.severity == Severity::error && x.code == d.code && x.where == d.where;
@@ -78,7 +82,8 @@ bool mends(const Model& model, const AnalysisRequest& request, const Analysis& b
 }
 
 void attach_to_errors(const Model& model, const AnalysisRequest& request, Analysis& a) {
-  const auto first = std::find_if(a.diagnostics.begin(), a.diagnostics.end(), [](const Diagnostic& d) { return d.severity == Severity::error; });
+  const auto first = std::find_if(a.diagnostics.begin(), a.diagnostics.end(),
+                                  [](const Diagnostic& d) { return d.severity == Severity::error; });
   if (first == a.diagnostics.end()) return;
   for (auto d = first + 1; d != a.diagnostics.end() && d->severity == Severity::error; ++d)
     std::erase_if(d->fixes, [&](const Fix& fix) { return !fix.patch.empty() && !mends(model, request, a, *d, fix); });
@@ -91,7 +96,8 @@ void attach_to_errors(const Model& model, const AnalysisRequest& request, Analys
   add_kv_replication(model, request, a, *first);
 }
 
-// ---- TP205 ----------------------------------------------------------------------------------------------------------------
+// ---- TP205
+// ----------------------------------------------------------------------------------------------------------------
 
 struct GatherAndSplit {
   std::vector<Rule> gathers, splits;
@@ -119,6 +125,10 @@ std::int64_t gathered_bytes(const Analysis& a, const std::vector<Rule>& rules) {
   return bytes;
 }
 
+bool has(const Analysis& a, const char* code) {
+  return std::any_of(a.diagnostics.begin(), a.diagnostics.end(), [&](const Diagnostic& d) { return d.code == code; });
+}
+
 // The collectives are of no use where the plan stays right without them.
 void add_useless_gathers(const Model& model, const AnalysisRequest& request, Analysis& a) {
   for (const auto& [block, found] : candidates(a)) {
@@ -137,6 +147,7 @@ void add_useless_gathers(const Model& model, const AnalysisRequest& request, Ana
     lean.plan.plan = apply_patch(plan.plan, fix.patch);
     const auto analysis = analyze(model, lean);
     if (!analysis || analysis->verdict != Verdict::right) continue;
+    if (has(*analysis, "TP214") && !has(a, "TP214")) continue;  // gathering keeps gradients complete
     Diagnostic d;
     d.code = "TP205";
     d.severity = Severity::warning;
@@ -145,7 +156,8 @@ void add_useless_gathers(const Model& model, const AnalysisRequest& request, Ana
     d.position = found.gathers.front().strategy_position;
     d.message = listed(gathers) + " " + is_or_are(gathers.size()) + " gathered, and " + listed(splits) +
                 " cuts the result again: nothing in between needs the whole";
-    d.details.push_back(std::to_string(gathered_bytes(a, found.gathers)) + " bytes of all-gathers in a forward pass can go");
+    d.details.push_back(std::to_string(gathered_bytes(a, found.gathers)) +
+                        " bytes of all-gathers in a forward pass can go");
     d.fixes.push_back(std::move(fix));
     a.diagnostics.push_back(std::move(d));
   }
@@ -156,7 +168,8 @@ void add_useless_gathers(const Model& model, const AnalysisRequest& request, Ana
 }  // namespace
 
 void attach_repairs(const Model& model, const AnalysisRequest& request, Analysis& analysis) {
-  if (analysis.verdict == Verdict::wrong || analysis.verdict == Verdict::error) attach_to_errors(model, request, analysis);
+  if (analysis.verdict == Verdict::wrong || analysis.verdict == Verdict::error)
+    attach_to_errors(model, request, analysis);
   if (analysis.verdict == Verdict::right && analysis.ranks() > 1) add_useless_gathers(model, request, analysis);
 }
 

@@ -41,9 +41,12 @@ Fix to_fix(const Repair& repair) {
       continue;
     }
     const PatchOperation& op = edit.patch.front();
-    const std::string how = edit.kind == PlanEdit::Kind::remove ? "remove" : (edit.kind == PlanEdit::Kind::add ? "add " : "set ") + op.value;
+    const std::string how = edit.kind == PlanEdit::Kind::remove
+                                ? "remove"
+                                : (edit.kind == PlanEdit::Kind::add ? "add " : "set ") + op.value;
     const auto known = std::find_if(parts.begin(), parts.end(), [&](const auto& p) { return p.first == how; });
-    (known == parts.end() ? parts.emplace_back(how, std::vector<std::string>{}) : *known).second.push_back(short_name(op.key));
+    (known == parts.end() ? parts.emplace_back(how, std::vector<std::string>{}) : *known)
+        .second.push_back(short_name(op.key));
   }
   for (const auto& [how, names] : parts) {
     if (!fix.title.empty()) fix.title += "; ";
@@ -52,7 +55,8 @@ Fix to_fix(const Repair& repair) {
     else if (how == "remove")
       fix.title += "leave " + listed(names) + " out of the plan";
     else
-      fix.title += (how.starts_with("add") ? "add " : "change ") + listed(names) + (how.starts_with("add") ? ": " : " to ") + how.substr(4);
+      fix.title += (how.starts_with("add") ? "add " : "change ") + listed(names) +
+                   (how.starts_with("add") ? ": " : " to ") + how.substr(4);
   }
   return fix;
 }
@@ -76,7 +80,8 @@ const RepairVerifier::Outcome* RepairVerifier::run(const std::vector<PlanEdit>& 
   if (const auto analysis = analyze(model_, request_)) {
     outcome.verdict = analysis->verdict;
     outcome.sound_operations = analysis->sound_operations;
-    if (!analysis->memory.empty()) outcome.weight_bytes = analysis->memory[static_cast<std::size_t>(heaviest_rank(*analysis))].weights;
+    if (!analysis->memory.empty())
+      outcome.weight_bytes = analysis->memory[static_cast<std::size_t>(heaviest_rank(*analysis))].weights;
     for (const Step& step : analysis->steps)
       for (const CollectiveEvent& event : analysis->traces[static_cast<std::size_t>(step.trace)].forward)
         outcome.communication_bytes += event.payload_bytes;

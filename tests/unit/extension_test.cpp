@@ -26,17 +26,21 @@ Analysis analysis(const Model& model, const Rules& rules, int tp, const Dialect&
   return std::move(*result);
 }
 
-Model tiny(const std::string& type = "llama", const std::string& more = {}) { return tiny_model(type, more, {5, 15, 0}); }
+Model tiny(const std::string& type = "llama", const std::string& more = {}) {
+  return tiny_model(type, more, {5, 15, 0});
+}
 
 Rules dense_rules(const std::string& kv = "colwise") {
   const std::string layer = "model.layers.*.";
-  return {{layer + "self_attn.q_proj", "colwise"}, {layer + "self_attn.k_proj", kv},   {layer + "self_attn.v_proj", kv},
-          {layer + "self_attn.o_proj", "rowwise"}, {layer + "mlp.gate_proj", "colwise"}, {layer + "mlp.up_proj", "colwise"},
+  return {{layer + "self_attn.q_proj", "colwise"}, {layer + "self_attn.k_proj", kv},
+          {layer + "self_attn.v_proj", kv},        {layer + "self_attn.o_proj", "rowwise"},
+          {layer + "mlp.gate_proj", "colwise"},    {layer + "mlp.up_proj", "colwise"},
           {layer + "mlp.down_proj", "rowwise"}};
 }
 
 const ShardSpec& shard(const Analysis& a, const std::string& pattern) {
-  const auto found = std::find_if(a.shards.begin(), a.shards.end(), [&](const ShardSpec& s) { return s.pattern == pattern; });
+  const auto found =
+      std::find_if(a.shards.begin(), a.shards.end(), [&](const ShardSpec& s) { return s.pattern == pattern; });
   REQUIRE(found != a.shards.end());
   return *found;
 }
@@ -44,7 +48,8 @@ const ShardSpec& shard(const Analysis& a, const std::string& pattern) {
 std::vector<std::string> words(const std::vector<CollectiveEvent>& list) {
   std::vector<std::string> out;
   for (const CollectiveEvent& e : list)
-    out.push_back(std::string(to_string(e.op)) + " " + e.module + " " + to_string(e.input_shape) + " x" + std::to_string(e.group));
+    out.push_back(std::string(to_string(e.op)) + " " + e.module + " " + to_string(e.input_shape) + " x" +
+                  std::to_string(e.group));
   return out;
 }
 
@@ -60,7 +65,8 @@ std::string first_error(const Analysis& a) {
 }  // namespace
 
 TEST_CASE("extensions: a plain dialect refuses them and names the one that has them", "[extension]") {
-  for (const char* name : {"kv_replicate", "vocab_parallel_padded", "megatron_sequence_parallel", "packed_colwise_3", "all_to_all_experts"}) {
+  for (const char* name : {"kv_replicate", "vocab_parallel_padded", "megatron_sequence_parallel", "packed_colwise_3",
+                           "all_to_all_experts"}) {
     const Analysis a = analysis(tiny(), {{"model.layers.*.self_attn.k_proj", name}}, 2, {5, 15, 0});
     CHECK(a.verdict == Verdict::error);
     REQUIRE_FALSE(a.diagnostics.empty());
@@ -108,7 +114,8 @@ TEST_CASE("kv_replicate: as colwise where heads suffice, refused where they do n
 TEST_CASE("vocab_parallel_padded: rows are padded in memory, results are not", "[extension]") {
   const Rules rules = {{"model.embed_tokens", "vocab_parallel_padded"}, {"lm_head", "vocab_parallel_padded"}};
   const Model model = model_of_type("llama", R"("hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 8,
-      "num_key_value_heads": 4, "vocab_size": 130, "num_hidden_layers": 2, "tie_word_embeddings": false)", {5, 15, 0});
+      "num_key_value_heads": 4, "vocab_size": 130, "num_hidden_layers": 2, "tie_word_embeddings": false)",
+                                    {5, 15, 0});
   const Analysis a = analysis(model, rules, 4);
   INFO(first_error(a));
   CHECK(a.verdict == Verdict::right);
@@ -116,20 +123,25 @@ TEST_CASE("vocab_parallel_padded: rows are padded in memory, results are not", "
   const ShardSpec& table = shard(a, "model.embed_tokens.weight");
   CHECK(table.ranks.back().shape == Shape{33, 64});
   CHECK(table.ranks.back().ranges.front().size() == 31);
-  CHECK(words(events(a)) == std::vector<std::string>{"all_reduce model.embed_tokens 2x12x64 x4", "all_gather lm_head 2x12x33 x4"});
+  CHECK(words(events(a)) ==
+        std::vector<std::string>{"all_reduce model.embed_tokens 2x12x64 x4", "all_gather lm_head 2x12x33 x4"});
 }
 
 TEST_CASE("vocab_parallel_padded: a tied head shares the padded shards", "[extension]") {
   const Rules rules = {{"model.embed_tokens", "vocab_parallel_padded"}, {"lm_head", "vocab_parallel_padded"}};
   const Model model = model_of_type("llama", R"("hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 8,
-      "num_key_value_heads": 4, "vocab_size": 130, "num_hidden_layers": 2, "tie_word_embeddings": true)", {5, 15, 0});
+      "num_key_value_heads": 4, "vocab_size": 130, "num_hidden_layers": 2, "tie_word_embeddings": true)",
+                                    {5, 15, 0});
   CHECK(analysis(model, rules, 4).verdict == Verdict::right);
 }
 
 TEST_CASE("packed_colwise_N: three equal blocks, not two", "[extension]") {
   const Model model = model_of_type("phi3", R"("hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 8,
-      "num_key_value_heads": 8, "vocab_size": 128, "num_hidden_layers": 2, "pad_token_id": 0)", {5, 15, 0});
-  const Analysis a = analysis(model, {{"model.layers.*.self_attn.qkv_proj", "packed_colwise_3"}, {"model.layers.*.self_attn.o_proj", "rowwise"}}, 2);
+      "num_key_value_heads": 8, "vocab_size": 128, "num_hidden_layers": 2, "pad_token_id": 0)",
+                                    {5, 15, 0});
+  const Analysis a = analysis(
+      model,
+      {{"model.layers.*.self_attn.qkv_proj", "packed_colwise_3"}, {"model.layers.*.self_attn.o_proj", "rowwise"}}, 2);
   const ShardSpec& qkv = shard(a, "model.layers.*.self_attn.qkv_proj.weight");
   CHECK(qkv.ranks[1].shape == Shape{96, 64});
   CHECK(qkv.ranks[1].ranges == std::vector<Range>{{32, 64}, {96, 128}, {160, 192}});
@@ -139,8 +151,11 @@ TEST_CASE("packed_colwise_N: three equal blocks, not two", "[extension]") {
 
 TEST_CASE("packed_colwise_3: query, key and value of unequal widths are three unequal blocks", "[extension]") {
   const Model model = model_of_type("phi3", R"("hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 8,
-      "num_key_value_heads": 2, "vocab_size": 128, "num_hidden_layers": 2, "pad_token_id": 0)", {5, 15, 0});
-  const Analysis a = analysis(model, {{"model.layers.*.self_attn.qkv_proj", "packed_colwise_3"}, {"model.layers.*.self_attn.o_proj", "rowwise"}}, 2);
+      "num_key_value_heads": 2, "vocab_size": 128, "num_hidden_layers": 2, "pad_token_id": 0)",
+                                    {5, 15, 0});
+  const Analysis a = analysis(
+      model,
+      {{"model.layers.*.self_attn.qkv_proj", "packed_colwise_3"}, {"model.layers.*.self_attn.o_proj", "rowwise"}}, 2);
   CHECK(a.verdict != Verdict::right);
 }
 
@@ -180,7 +195,8 @@ TEST_CASE("all_to_all_experts: tokens travel in a dialect without dispatch", "[e
   CHECK(shard(a, "model.layers.*.mlp.experts.down_proj").ranks[0].shape[0] == 2);
 }
 
-// ---- strategies described by data -----------------------------------------------------------------------------------------
+// ---- strategies described by data
+// -----------------------------------------------------------------------------------------
 
 namespace {
 
@@ -217,7 +233,8 @@ void compare_with_copies(const Model& model, const Rules& rules, int tp) {
       CHECK(copy.shards[i].ranks[r].ranges == built_in.shards[i].ranks[r].ranges);
     }
   }
-  for (std::size_t r = 0; r < copy.memory.size(); ++r) CHECK(total_bytes(copy.memory[r]) == total_bytes(built_in.memory[r]));
+  for (std::size_t r = 0; r < copy.memory.size(); ++r)
+    CHECK(total_bytes(copy.memory[r]) == total_bytes(built_in.memory[r]));
 }
 
 }  // namespace
@@ -230,7 +247,8 @@ TEST_CASE("custom strategies: a copy of colwise and rowwise by data is analysed 
 
 TEST_CASE("custom strategies: uneven widths and plans that go wrong agree, too", "[extension]") {
   const Model uneven = model_of_type("llama", R"("hidden_size": 64, "intermediate_size": 130, "num_attention_heads": 8,
-      "num_key_value_heads": 4, "vocab_size": 128, "num_hidden_layers": 2)", {5, 15, 0});
+      "num_key_value_heads": 4, "vocab_size": 128, "num_hidden_layers": 2)",
+                                     {5, 15, 0});
   compare_with_copies(uneven, dense_rules(), 4);
   Rules missing = dense_rules();
   missing.erase(missing.begin() + 5);

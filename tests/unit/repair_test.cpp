@@ -25,8 +25,9 @@ AnalysisRequest request_for(const Rules& rules, int tp, const Dialect& dialect) 
 
 Rules good() {
   const std::string layer = "model.layers.*.";
-  return {{layer + "self_attn.q_proj", "colwise"}, {layer + "self_attn.k_proj", "colwise"}, {layer + "self_attn.v_proj", "colwise"},
-          {layer + "self_attn.o_proj", "rowwise"}, {layer + "mlp.gate_proj", "colwise"},    {layer + "mlp.up_proj", "colwise"},
+  return {{layer + "self_attn.q_proj", "colwise"}, {layer + "self_attn.k_proj", "colwise"},
+          {layer + "self_attn.v_proj", "colwise"}, {layer + "self_attn.o_proj", "rowwise"},
+          {layer + "mlp.gate_proj", "colwise"},    {layer + "mlp.up_proj", "colwise"},
           {layer + "mlp.down_proj", "rowwise"}};
 }
 
@@ -66,8 +67,10 @@ TEST_CASE("repair: the partner that is missing is added", "[repair]") {
 }
 
 TEST_CASE("repair: the strategy that is wrong is replaced by the shipped one", "[repair]") {
-  CHECK(repaired(with(good(), "v_proj", "colwise_gather_output")) == Patch{{"replace", "model.layers.*.self_attn.v_proj", "colwise"}});
-  const Patch swapped = repaired(with(with(with(good(), "gate_proj", "rowwise"), "up_proj", "rowwise"), "down_proj", "colwise"));
+  CHECK(repaired(with(good(), "v_proj", "colwise_gather_output")) ==
+        Patch{{"replace", "model.layers.*.self_attn.v_proj", "colwise"}});
+  const Patch swapped =
+      repaired(with(with(with(good(), "gate_proj", "rowwise"), "up_proj", "rowwise"), "down_proj", "colwise"));
   CHECK(swapped.size() == 3);
 }
 
@@ -84,7 +87,8 @@ TEST_CASE("repair: a rule without the prefix is renamed with all its like", "[re
 TEST_CASE("repair: slips in keys and names are put right", "[repair]") {
   Rules typo = good();
   typo[4].first = "model.layers.*.mlp.gate_prj";
-  CHECK(repaired(typo) == Patch{{"remove", "model.layers.*.mlp.gate_prj", ""}, {"add", "model.layers.*.mlp.gate_proj", "colwise"}});
+  CHECK(repaired(typo) ==
+        Patch{{"remove", "model.layers.*.mlp.gate_prj", ""}, {"add", "model.layers.*.mlp.gate_proj", "colwise"}});
   CHECK(repaired(with(good(), "down_proj", "rowise")) == Patch{{"replace", "model.layers.*.mlp.down_proj", "rowwise"}});
   Rules old = good();
   old.push_back({"lm_head", "colwise_rep"});
@@ -101,7 +105,8 @@ TEST_CASE("repair: 5.15 takes the first key found in a name, so the order is cha
 
 TEST_CASE("repair: a plan for the config class is mended in its own keys", "[repair]") {
   const Model model = tiny_model("llama", "", {4, 57, 0});
-  AnalysisRequest request = request_for({{"layers.*.mlp.gate_proj", "colwise"}, {"layers.*.mlp.down_proj", "rowwise"}}, 2, {4, 57, 0});
+  AnalysisRequest request =
+      request_for({{"layers.*.mlp.gate_proj", "colwise"}, {"layers.*.mlp.down_proj", "rowwise"}}, 2, {4, 57, 0});
   request.plan.base_plan = true;
   const auto before = analyze(model, request);
   REQUIRE(before);
@@ -118,7 +123,8 @@ TEST_CASE("repair: where heads do not divide, attention is gathered, and sizes t
   attach_repairs(model, request, *analysis);
   const Diagnostic& first = analysis->diagnostics.front();
   CHECK(first.code == "TP102");
-  CHECK(std::any_of(first.fixes.begin(), first.fixes.end(), [](const Fix& f) { return f.title == "--tp 2 or --tp 4"; }));
+  CHECK(
+      std::any_of(first.fixes.begin(), first.fixes.end(), [](const Fix& f) { return f.title == "--tp 2 or --tp 4"; }));
   REQUIRE_FALSE(first.fixes.empty());
   CHECK(first.fixes.front().patch.size() == 4);
 }
@@ -135,8 +141,8 @@ TEST_CASE("repair: a right plan needs none", "[repair]") {
 TEST_CASE("repair: applying the first fix of the first error ends in a right plan", "[repair]") {
   const Model model = tiny_model("llama", "", k5_15);
   for (const char* end : {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"})
-    for (const char* strategy : {"rowwise", "colwise", "colwise_gather_output", "rowwise_split_input", "all_reduce", "moe_tp_experts",
-                                 "embedding_rowwise", "packed_colwise", "nonsense"}) {
+    for (const char* strategy : {"rowwise", "colwise", "colwise_gather_output", "rowwise_split_input", "all_reduce",
+                                 "moe_tp_experts", "embedding_rowwise", "packed_colwise", "nonsense"}) {
       AnalysisRequest request = request_for(with(good(), end, strategy), 2, k5_15);
       Verdict verdict = Verdict::error;
       for (int round = 0; round < 3 && verdict != Verdict::right; ++round) {
