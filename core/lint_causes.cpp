@@ -281,6 +281,13 @@ bool tell_doubled(const LintFacts& f, const Cause& c, const std::vector<Side>& s
     return true;
   }
   const auto self = f.module(c.module);
+  const int own_rule = f.module_rule(c.module);
+  if (self && self->is_split() && self->kind == ModuleKind::embedding && own_rule >= 0) {
+    d.message = f.rule(own_rule)->rule.strategy + " on " + short_name(c.module) +
+                " gathers token ids that every rank has whole: " + text(f.analysis.ranks()) +
+                " times as many positions come out";
+    return true;
+  }
   if (!self || self->is_split() || sides.size() != 1 || scaled != sides.end()) return false;
   blame(f, Side{sides.front().operand, {*self}, {f.module_rule(c.module)}}, d);
   d.effect_bytes.reset();
