@@ -8,6 +8,7 @@
 
 #include "core/attention_ops.h"
 #include "core/grouped_ops.h"
+#include "core/leaf_call.h"
 #include "core/operand_origin.h"
 #include "core/operation_step.h"
 #include "core/recurrent_ops.h"
@@ -78,9 +79,6 @@ private:
     return index;
   }
 
-  // ---- calls
-  // -------------------------------------------------------------------------------------------------------------
-
   ForwardValue call_module(int node_index, ModuleCall& call) {
     const PlacedNode& node = placed_.node(node_index);
     const ModuleType& type = model_.type(node.type);
@@ -102,7 +100,7 @@ private:
     if (hook) explain(causes, call.positional);
     if (hook && !call.positional.empty()) graph_.draw_collectives(call.positional.front(), inputs);
     const bool block = type.kind == ModuleKind::block;
-    if (!m_.failed()) call.output = block ? run_block(node_index, call) : run_leaf(call);
+    if (!m_.failed()) call.output = block ? run_block(node_index, call) : run_leaf(m_, call);
     if (!block) explain(causes, call.positional);
     causes = m_.causes().size();
     if (!m_.failed() && type.kind != ModuleKind::block)
@@ -166,63 +164,6 @@ private:
     if (value.is_tensor()) m_.release(value.tensor.storage);
     for (const ForwardValue& item : value.items) release(item);
   }
-
-  // ---- leaves
-  // ------------------------------------------------------------------------------------------------------------
-
-  const ForwardValue* argument(const ModuleCall& call, std::size_t index) const {
-    if (index < call.positional.size()) return &call.positional[index];
-    index -= call.positional.size();
-    return index < call.keyword.size() ? &call.keyword[index].second : nullptr;
-  }
-
-  const TensorState* tensor_argument(ModuleCall& call, std::size_t index) {
-    const ForwardValue* value = argument(call, index);
-    if (value != nullptr && value->is_tensor()) return &value->tensor;
-    m_.fail("TP121", call.type->class_name + " does not get the inputs its forward needs",
-            "TypeError: missing required positional argument");
-    return nullptr;
-  }
-
-  ForwardValue run_leaf(ModuleCall& call) {
-    const TensorState* x = tensor_argument(call, 0);
-    if (x == nullptr) return {};
-    const ModuleType& type = *call.type;
-    switch (type.kind) {
-      case ModuleKind::linear: return linear(m_, *x, *call.parameter("weight"), call.parameter("bias"));
-      case ModuleKind::conv1d: return linear(m_, *x, *call.parameter("weight"), call.parameter("bias"), true);
-      case ModuleKind::embedding: return embedding(m_, *x, *call.parameter("weight"));
-      case ModuleKind::rms_norm: return normalise(m_, *x, call.parameter("weight"), call.parameter("bias"), false);
-      case ModuleKind::layer_norm:
-        return normalise(m_, *x, call.parameter("weight"), call.parameter("bias"), type.class_name == "LayerNorm");
-      case ModuleKind::activation: return nonlinear(m_, *x, type.text.c_str());
-      case ModuleKind::dropout:
-      case ModuleKind::identity: return *x;
-      case ModuleKind::rotary: return run_rotary(call);
-      case ModuleKind::depthwise_conv:
-        return causal_conv(m_, *x, *call.parameter("weight"), call.parameter("bias"), type.extent);
-      case ModuleKind::block: break;
-    }
-    return {};
-  }
-
-  ForwardValue run_rotary(ModuleCall& call) {
-    const TensorState* positions = tensor_argument(call, 1);
-    if (positions == nullptr) return {};
-    TensorState angles = *positions;
-    angles.elements = Elements::floating;
-    angles.storage = kNewStorage;
-    const auto widen = [&](Shape s) {
-      s.push_back(call.type->extent);
-      return s;
-    };
-    angles.ideal = widen(angles.ideal);
-    angles.local = angles.local.map(widen);
-    return ForwardValue(std::vector<ForwardValue>{angles, angles});
-  }
-
-  // ---- blocks
-  // ------------------------------------------------------------------------------------------------------------
 
   bool bind(const ModuleCall& call, const Program& program, std::vector<ForwardValue>& slots) {
     std::vector<char> bound(program.inputs.size(), 0);
@@ -314,9 +255,6 @@ private:
     for (int slot : code.inputs) drop(slot);
     for (int slot : code.outputs) drop(slot);
   }
-
-  // ---- instructions
-  // --------------------------------------------------------------------------------------------------------
 
   void store(const Instruction& code, std::vector<ForwardValue>& slots, ForwardValue value) {
     settle(value);

@@ -69,8 +69,7 @@ std::string part_of(const Operand& o) {
   return local == whole ? text(whole) : text(local) + " of " + text(whole);
 }
 
-// ---- the kinds of causes, each told in its own words; false: not of this kind
-// ---------------------------------------------
+// The kinds of causes, each told in its own words; false: not of this kind.
 
 bool tell_logits(const LintFacts& f, const Cause& c, const std::vector<Side>& sides, Diagnostic& d) {
   if (!c.module.empty() || sides.size() != 1 || sides.front().modules.empty()) return false;

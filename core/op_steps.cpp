@@ -68,4 +68,14 @@ int believed_dim(const Belief& belief) {
   return s == nullptr ? -1 : s->dim < 0 ? s->dim + belief.global.rank() : s->dim;
 }
 
+Layout cut_as(Machine& m, const Layout& old, int dim, std::optional<Partition> partition, const char* code,
+              const std::string& why) {
+  if (!partition) return m.wrong(code, why);
+  Layout layout = old;
+  layout.content = Content::sharded;
+  layout.dim = dim;
+  layout.partition = m.partitions.intern(std::move(*partition));
+  return layout;
+}
+
 }  // namespace tpsim::ops

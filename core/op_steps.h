@@ -35,6 +35,11 @@ TensorState like(const TensorState& x);
 inline bool is_last(const TensorState& x) { return x.layout.dim == x.ideal.rank() - 1; }
 // The dimension that a DTensor is believed to be cut along; -1 = none.
 int believed_dim(const Belief& belief);
+// A dimension that may count from the end.
+inline int wrapped(int dim, int rank) { return dim < 0 ? dim + rank : dim; }
+// Sharded on `dim` by `partition` if there is one, else wrong.
+Layout cut_as(Machine& m, const Layout& old, int dim, std::optional<Partition> partition, const char* code,
+              const std::string& why);
 // The largest extent of `dim` over the ranks.
 std::int64_t most(const Machine& m, const RankShapes& shapes, int dim);
 

@@ -31,8 +31,7 @@ double elements(const Machine& m, const TensorState& x) {
   return static_cast<double>(heaviest_bytes(x, m)) * 8 / element_bits(m.workload().activations);
 }
 
-// ---- short convolutions
-// ------------------------------------------------------------------------------------------------------
+// Short convolutions.
 
 bool conv_shapes_fit(Machine& m, const Shape& x, const Shape& weight, const Shape* bias, std::int64_t groups,
                      int rank) {
@@ -111,8 +110,7 @@ TensorState causal_conv(Machine& m, const TensorState& x, const TensorState& wei
   return result;
 }
 
-// ---- recurrences
-// -------------------------------------------------------------------------------------------------------------
+// Recurrences.
 
 namespace {
 

@@ -96,8 +96,7 @@ void attach_to_errors(const Model& model, const AnalysisRequest& request, Analys
   add_kv_replication(model, request, a, *first);
 }
 
-// ---- TP205
-// ----------------------------------------------------------------------------------------------------------------
+// TP205.
 
 struct GatherAndSplit {
   std::vector<Rule> gathers, splits;

@@ -1,26 +1,17 @@
-// The view-like operations of tensor_ops.h, and the collectives.
+// The view-like operations of tensor_ops.h.
 #include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "core/op_steps.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
 namespace {
 
-std::string text(std::int64_t n) { return std::to_string(n); }
-
-int wrapped(int dim, int rank) { return dim < 0 ? dim + rank : dim; }
-
-// Sharded on `dim` by `partition` if there is one, else wrong.
-Layout cut_as(Machine& m, const Layout& old, int dim, std::optional<Partition> partition, const char* code, const std::string& why) {
-  if (!partition) return m.wrong(code, why);
-  Layout layout = old;
-  layout.content = Content::sharded;
-  layout.dim = dim;
-  layout.partition = m.partitions.intern(std::move(*partition));
-  return layout;
-}
+using ops::cut_as;
+using ops::text;
+using ops::wrapped;
 
 bool plain_only(Machine& m, const TensorState& x, const char* name) {
   if (!x.belief) return true;
@@ -231,8 +222,9 @@ TensorState reshape(Machine& m, const TensorState& x, const std::vector<std::int
       std::string wanted;
       for (std::size_t i = 0; i < extents.size(); ++i)
         wanted += (i == 0 ? "" : ", ") + text(extents[i] == 0 ? x.local.at(r)[static_cast<int>(i)] : extents[i]);
-      m.fail("TP109", "the code reshapes with sizes of the whole model: " + to_string(x.local.at(r)) + " on rank " + text(r) +
-                          " does not fit [" + wanted + "]",
+      m.fail("TP109",
+             "the code reshapes with sizes of the whole model: " + to_string(x.local.at(r)) + " on rank " + text(r) +
+                 " does not fit [" + wanted + "]",
              "shape '[" + wanted + "]' is invalid for input of size " + text(x.local.at(r).numel()));
       return result;
     }
@@ -247,7 +239,8 @@ TensorState reshape(Machine& m, const TensorState& x, const std::vector<std::int
     const Partition cut = m.partitions[x.layout.partition];
     std::optional<Partition> moved;
     if (to) moved = to->factor > 0 ? std::optional(multiplied(cut, to->factor)) : divided(cut, -to->factor);
-    result.layout = cut_as(m, x.layout, to ? to->dim : 0, std::move(moved), "TP102", "a reshape cuts across the ranks' shards");
+    result.layout =
+        cut_as(m, x.layout, to ? to->dim : 0, std::move(moved), "TP102", "a reshape cuts across the ranks' shards");
   }
   return checked(m, std::move(result));
 }
@@ -342,8 +335,8 @@ TensorState piece(Machine& m, const TensorState& x, int dim, Range ideal, const 
 
 namespace {
 
-// A runtime with packed_colwise_N takes a fused tensor apart by its own sizes, Transformers by the model's. Zero where it does
-// not, else the extent of a block.
+// A runtime with packed_colwise_N takes a fused tensor apart by its own sizes, Transformers by the model's. Zero where
+// it does not, else the extent of a block.
 std::int64_t adapted_block(const Machine& m, const TensorState& x, int dim) {
   if (!m.dialect().extensions || x.layout.content != Content::sharded || x.layout.dim != dim) return 0;
   const Partition& partition = m.partitions[x.layout.partition];
@@ -369,7 +362,8 @@ TensorState slice(Machine& m, const TensorState& x, int dim, std::int64_t begin,
   dim = wrapped(dim, x.ideal.rank());
   const Range whole = clamped(begin, end, x.ideal[dim]);
   const std::int64_t block = adapted_block(m, x, dim);
-  if (block > 0 && whole.begin % block == 0 && whole.end % block == 0) return piece(m, x, dim, whole, scaled(m, x, dim, whole));
+  if (block > 0 && whole.begin % block == 0 && whole.end % block == 0)
+    return piece(m, x, dim, whole, scaled(m, x, dim, whole));
   std::vector<Range> local;
   for (int r = 0; r < m.ranks(); ++r) local.push_back(clamped(begin, end, x.local.at(r)[dim]));
   return piece(m, x, dim, whole, local);
@@ -381,10 +375,13 @@ std::vector<TensorState> split(Machine& m, const TensorState& x, int dim, const 
   std::int64_t sum = 0;
   for (auto s : sizes) sum += s;
   const std::int64_t block = adapted_block(m, x, dim);
-  const bool adapts = block > 0 && std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t s) { return s % block == 0; });
+  const bool adapts =
+      block > 0 && std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t s) { return s % block == 0; });
   for (int r = 0; r < m.ranks() && !adapts; ++r)
     if (x.local.at(r)[dim] != sum) {
-      m.fail("TP105", "the code takes a fused tensor of " + text(sum) + " apart, rank " + text(r) + " holds " + text(x.local.at(r)[dim]),
+      m.fail("TP105",
+             "the code takes a fused tensor of " + text(sum) + " apart, rank " + text(r) + " holds " +
+                 text(x.local.at(r)[dim]),
              "split_with_sizes expects split_sizes to sum exactly to " + text(x.local.at(r)[dim]));
       return {};
     }
@@ -407,7 +404,8 @@ std::vector<TensorState> chunk(Machine& m, const TensorState& x, int dim, int co
     for (int r = 0; r < m.ranks(); ++r) {
       local.push_back(chunk_range(x.local.at(r)[dim], count, c));
       if (local.back().size() == 0) {
-        m.fail("TP103", text(x.local.at(r)[dim]) + " features on rank " + text(r) + " do not give " + text(count) + " chunks",
+        m.fail("TP103",
+               text(x.local.at(r)[dim]) + " features on rank " + text(r) + " do not give " + text(count) + " chunks",
                "not enough values to unpack");
         return {};
       }
@@ -426,11 +424,13 @@ Layout concatenated_layout(Machine& m, const std::vector<const TensorState*>& pa
   for (const TensorState* p : parts) {
     if (p == parts.front()) continue;
     const Layout& next = p->layout;
-    if (next.content != layout.content || next.scale != layout.scale || (layout.content == Content::sharded && next.dim != layout.dim))
+    if (next.content != layout.content || next.scale != layout.scale ||
+        (layout.content == Content::sharded && next.dim != layout.dim))
       return m.wrong("TP108", "tensors of different layouts are put together");
     if (layout.content != Content::sharded) continue;
     if (layout.dim == dim)
-      layout.partition = m.partitions.intern(concatenated(m.partitions[layout.partition], m.partitions[next.partition]));
+      layout.partition =
+          m.partitions.intern(concatenated(m.partitions[layout.partition], m.partitions[next.partition]));
     else if (layout.partition != next.partition)
       return m.wrong("TP108", "tensors that are split differently over the ranks are put together");
   }
@@ -450,7 +450,8 @@ TensorState concat(Machine& m, const std::vector<const TensorState*>& parts, int
     for (std::size_t i = 1; i < parts.size(); ++i) {
       const Shape& next = parts[i]->local.at(r);
       if (!(next.with(dim, 0) == shape.with(dim, 0))) {
-        m.fail("TP108", "tensors of " + to_string(shape) + " and " + to_string(next) + " are put together on rank " + text(r),
+        m.fail("TP108",
+               "tensors of " + to_string(shape) + " and " + to_string(next) + " are put together on rank " + text(r),
                "Sizes of tensors must match except in dimension " + text(dim));
         return result;
       }
@@ -472,88 +473,6 @@ TensorState concat(Machine& m, const std::vector<const TensorState*>& parts, int
   op.input_bytes = op.output_bytes = heaviest_bytes(result, m);
   m.record(std::move(op));
   return result;
-}
-
-TensorState all_reduce(Machine& m, const TensorState& x, Machine::When when) {
-  TensorState result = x;
-  result.belief.reset();
-  m.communicate(CollectiveOp::all_reduce, x, x.local.at(0).numel(), when);
-  if (!x.local.uniform()) {
-    m.fail("TP108", "the ranks reduce tensors of different sizes", "the collective hangs or aborts");
-    return result;
-  }
-  if (x.layout.content == Content::partial)
-    result.layout.content = Content::replicated;
-  else if (x.layout.content == Content::replicated)
-    result.layout.scale *= m.ranks();
-  else if (x.layout.content == Content::sharded)
-    result.layout = m.wrong("TP108", "the ranks' different shards are added up");
-  if (result.layout.scale == 1 || x.layout.content != Content::replicated) return checked(m, std::move(result));
-  return result;
-}
-
-TensorState all_gather(Machine& m, const TensorState& x, int dim, bool padded, Machine::When when) {
-  TensorState result = x;
-  result.storage = -1;
-  result.belief.reset();
-  dim = wrapped(dim, x.ideal.rank());
-  if (!x.local.uniform() && !padded) {
-    m.fail("TP103", "the ranks gather tensors of different sizes", "the collective hangs or aborts");
-    return result;
-  }
-  std::int64_t total = 0;
-  for (int r = 0; r < m.ranks(); ++r) total += x.local.at(r)[dim];
-  const Shape& own = x.local.at(0);
-  m.communicate(CollectiveOp::all_gather, x, own.numel() * m.ranks(), when);
-  result.local = RankShapes(own.with(dim, total));
-  if (x.layout.content == Content::sharded && x.layout.dim == dim && is_in_order(m.partitions[x.layout.partition])) {
-    result.layout.content = Content::replicated;
-    return checked(m, std::move(result));
-  }
-  if (x.layout.content == Content::wrong) return result;
-  const bool whole = x.layout.content == Content::replicated;
-  result.layout = m.wrong(whole ? "TP107" : "TP105", whole ? "complete outputs are gathered, so they come out " + text(m.ranks()) +
-                                                                 " times too wide"
-                                                           : "the gathered shards are not in order");
-  return result;
-}
-
-TensorState reduce_scatter(Machine& m, const TensorState& x, int dim, Machine::When when) {
-  dim = wrapped(dim, x.ideal.rank());
-  m.communicate(CollectiveOp::reduce_scatter, x, x.local.at(0).numel(), when);
-  TensorState whole = x;
-  whole.belief.reset();
-  if (x.layout.content == Content::partial)
-    whole.layout.content = Content::replicated;
-  else if (x.layout.content == Content::replicated)
-    whole.layout.scale *= m.ranks();
-  else if (x.layout.content == Content::sharded)
-    whole.layout = m.wrong("TP108", "the ranks' different shards are added up");
-  whole = local_chunk(m, whole, dim, false);
-  whole.storage = -1;
-  return whole;
-}
-
-TensorState local_chunk(Machine& m, const TensorState& x, int dim, bool empty_is_fault) {
-  TensorState result = x;
-  result.belief.reset();
-  dim = wrapped(dim, x.ideal.rank());
-  std::vector<Shape> locals;
-  for (int r = 0; r < m.ranks(); ++r) {
-    const Range own = chunk_range(x.local.at(r)[dim], m.ranks(), r);
-    if (own.size() == 0 && empty_is_fault) {
-      m.fail("TP103", text(x.local.at(r)[dim]) + " features do not give " + text(m.ranks()) + " chunks", "tuple index out of range");
-      return result;
-    }
-    locals.push_back(x.local.at(r).with(dim, own.size()));
-  }
-  result.local = RankShapes(std::move(locals));
-  if (x.layout.content == Content::wrong) return result;
-  if (x.layout.content == Content::replicated)
-    result.layout = cut_as(m, x.layout, dim, chunked(x.ideal[dim], m.ranks()), "TP108", "");
-  else
-    result.layout = m.wrong("TP108", "an input that is not whole on every rank is split again");
-  return checked(m, std::move(result));
 }
 
 }  // namespace tpsim

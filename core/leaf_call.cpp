@@ -1,0 +1,64 @@
+#include "core/leaf_call.h"
+
+#include <cstddef>
+
+#include "core/recurrent_ops.h"
+#include "core/tensor_ops.h"
+
+namespace tpsim {
+namespace {
+
+const ForwardValue* argument(const ModuleCall& call, std::size_t index) {
+  if (index < call.positional.size()) return &call.positional[index];
+  index -= call.positional.size();
+  return index < call.keyword.size() ? &call.keyword[index].second : nullptr;
+}
+
+const TensorState* tensor_argument(Machine& m, ModuleCall& call, std::size_t index) {
+  const ForwardValue* value = argument(call, index);
+  if (value != nullptr && value->is_tensor()) return &value->tensor;
+  m.fail("TP121", call.type->class_name + " does not get the inputs its forward needs",
+         "TypeError: missing required positional argument");
+  return nullptr;
+}
+
+ForwardValue run_rotary(Machine& m, ModuleCall& call) {
+  const TensorState* positions = tensor_argument(m, call, 1);
+  if (positions == nullptr) return {};
+  TensorState angles = *positions;
+  angles.elements = Elements::floating;
+  angles.storage = kNewStorage;
+  const auto widen = [&](Shape s) {
+    s.push_back(call.type->extent);
+    return s;
+  };
+  angles.ideal = widen(angles.ideal);
+  angles.local = angles.local.map(widen);
+  return ForwardValue(std::vector<ForwardValue>{angles, angles});
+}
+
+}  // namespace
+
+ForwardValue run_leaf(Machine& m, ModuleCall& call) {
+  const TensorState* x = tensor_argument(m, call, 0);
+  if (x == nullptr) return {};
+  const ModuleType& type = *call.type;
+  switch (type.kind) {
+    case ModuleKind::linear: return linear(m, *x, *call.parameter("weight"), call.parameter("bias"));
+    case ModuleKind::conv1d: return linear(m, *x, *call.parameter("weight"), call.parameter("bias"), true);
+    case ModuleKind::embedding: return embedding(m, *x, *call.parameter("weight"));
+    case ModuleKind::rms_norm: return normalise(m, *x, call.parameter("weight"), call.parameter("bias"), false);
+    case ModuleKind::layer_norm:
+      return normalise(m, *x, call.parameter("weight"), call.parameter("bias"), type.class_name == "LayerNorm");
+    case ModuleKind::activation: return nonlinear(m, *x, type.text.c_str());
+    case ModuleKind::dropout:
+    case ModuleKind::identity: return *x;
+    case ModuleKind::rotary: return run_rotary(m, call);
+    case ModuleKind::depthwise_conv:
+      return causal_conv(m, *x, *call.parameter("weight"), call.parameter("bias"), type.extent);
+    case ModuleKind::block: break;
+  }
+  return {};
+}
+
+}  // namespace tpsim
