@@ -1,0 +1,1 @@
+tp_plan = {"lm_head": ColwiseParallel()}

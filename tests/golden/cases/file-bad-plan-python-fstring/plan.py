@@ -1,0 +1,1 @@
+tp_plan = {f"lm_head": "colwise"}

@@ -1,0 +1,2 @@
+base = {}
+tp_plan = {**base, "lm_head": "colwise"}
