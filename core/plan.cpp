@@ -163,6 +163,17 @@ std::vector<Rule> to_rules(std::vector<DictEntry>& entries, const std::string& f
   return rules;
 }
 
+// Rules a plan text may hold: the largest shipped plan has about fifty.
+constexpr std::size_t kMaxPlanRules = 2'000;
+
+Error too_many_rules(std::size_t count, const std::string& file) {
+  Error error = input_error(base_name(file) + " holds " + std::to_string(count) + " rules; a plan has at most " +
+                                std::to_string(kMaxPlanRules),
+                            file);
+  error.fixes.push_back("write one rule for all layers: \"model.layers.*.self_attn.q_proj\" (* stands for the index)");
+  return error;
+}
+
 }  // namespace
 
 Result<Plan> read_plan(std::string_view text, const std::string& file, std::string_view name) {
@@ -174,6 +185,7 @@ Result<Plan> read_plan(std::string_view text, const std::string& file, std::stri
   const auto dict = choose(*dicts, file, name);
   if (!dict) return dict.error();
   if ((*dict)->fault) return fault_error(text, file, **dict);
+  if ((*dict)->entries.size() > kMaxPlanRules) return too_many_rules((*dict)->entries.size(), file);
   return Plan{base_name(file), to_rules((*dict)->entries, file), to_rules((*dict)->overridden, file)};
 }
 
