@@ -4,33 +4,20 @@
 #include <optional>
 #include <string>
 
+#include "core/op_steps.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
 namespace {
 
-std::string text(std::int64_t n) { return std::to_string(n); }
-
-bool plain(Machine& m, std::initializer_list<const TensorState*> tensors, const char* name) {
-  for (const TensorState* t : tensors)
-    if (t != nullptr && t->belief) {
-      m.fail("TP120", std::string(name) + " meets a split parameter (DTensor) and plain tensors",
-             std::string("aten.") + name + " got mixed torch.Tensor and DTensor");
-      return false;
-    }
-  return true;
-}
+using ops::most;
+using ops::plain;
+using ops::text;
 
 const Layout* first_wrong(std::initializer_list<const TensorState*> tensors) {
   for (const TensorState* t : tensors)
     if (t != nullptr && t->layout.content == Content::wrong) return &t->layout;
   return nullptr;
-}
-
-std::int64_t heaviest(const Machine& m, const RankShapes& shapes, int dim) {
-  std::int64_t most = 0;
-  for (int r = 0; r < (shapes.uniform() ? 1 : m.ranks()); ++r) most = std::max(most, shapes.at(r)[dim]);
-  return most;
 }
 
 }  // namespace
@@ -179,8 +166,8 @@ void record_attention(Machine& m, const TensorState& q, const TensorState& k, co
   op.kind = OperationKind::attention;
   op.name = "attention";
   op.sequences = q.local.at(0)[0];
-  op.heads = heaviest(m, q.local, 1);
-  op.kv_heads = heaviest(m, k.local, 1);
+  op.heads = most(m, q.local, 1);
+  op.kv_heads = most(m, k.local, 1);
   op.head_dim = q.ideal[-1];
   op.value_dim = v.ideal[-1];
   op.query_tokens = q.local.at(0)[2];
@@ -198,7 +185,7 @@ void record_attention(Machine& m, const TensorState& q, const TensorState& k, co
   if (m.trace != nullptr && !numbers.shares_cache) {
     const std::int64_t cached = numbers.window > 0 ? std::min(keys, numbers.window) : keys;
     const std::int64_t width =
-        numbers.latent_cache_width > 0 ? numbers.latent_cache_width : op.kv_heads * op.head_dim + heaviest(m, v.local, 1) * op.value_dim;
+        numbers.latent_cache_width > 0 ? numbers.latent_cache_width : op.kv_heads * op.head_dim + most(m, v.local, 1) * op.value_dim;
     const std::int64_t per_position = storage_bytes(m.workload().kv_cache, Shape{width});
     if (numbers.keeps_state) {
       m.trace->cache_bytes += op.sequences * storage_bytes(m.workload().kv_cache, Shape{op.kv_heads, op.head_dim, op.value_dim});
@@ -401,7 +388,7 @@ Layout expert_layout(Machine& m, const TensorState& x, const TensorState& indice
 void record_experts(Machine& m, const TensorState& x, const TensorState& indices, const ExpertTensors& t, const ExpertDims& d,
                     const TensorState& result) {
   const std::int64_t all = t.gate_up->ideal[0];
-  const std::int64_t held = heaviest(m, t.gate_up->local, 0);
+  const std::int64_t held = most(m, t.gate_up->local, 0);
   const std::int64_t routed = x.local.at(0)[0] * indices.ideal[-1];
   const std::int64_t rows = held == all ? routed : (routed * held + all - 1) / all;
   for (const bool up : {true, false}) {
@@ -410,8 +397,8 @@ void record_experts(Machine& m, const TensorState& x, const TensorState& indices
     op.kind = OperationKind::grouped_gemm;
     op.name = up ? "experts_gate_up" : "experts_down";
     op.m = rows;
-    op.n = heaviest(m, w.local, up ? d.up_out : d.down_out);
-    op.k = heaviest(m, w.local, up ? d.up_in : d.down_in);
+    op.n = most(m, w.local, up ? d.up_out : d.down_out);
+    op.k = most(m, w.local, up ? d.up_in : d.down_in);
     op.experts = held;
     op.flops = 2.0 * static_cast<double>(op.m) * static_cast<double>(op.n) * static_cast<double>(op.k);
     op.weight_bytes = storage_bytes(m.workload().weights, Shape{held, op.n, op.k});

@@ -5,22 +5,14 @@
 #include <utility>
 
 #include "core/model.h"
+#include "core/op_steps.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
 namespace {
 
-std::string text(std::int64_t n) { return std::to_string(n); }
-
-bool plain(Machine& m, std::initializer_list<const TensorState*> tensors, const char* name) {
-  for (const TensorState* t : tensors)
-    if (t->belief) {
-      m.fail("TP120", std::string(name) + " meets a split parameter (DTensor) and plain tensors",
-             std::string("aten.") + name + " got mixed torch.Tensor and DTensor");
-      return false;
-    }
-  return true;
-}
+using ops::plain;
+using ops::text;
 
 // f(shape, like's shape) -> shape on every rank; a shape that does not hold x's values is a fault.
 template <class F>

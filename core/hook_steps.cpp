@@ -2,15 +2,11 @@
 
 #include <string>
 
+#include "core/op_steps.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim::hook {
 namespace {
-
-int shard_dim(const Belief& belief) {
-  const Shard* s = std::get_if<Shard>(&belief.placement);
-  return s == nullptr ? -1 : s->dim < 0 ? s->dim + belief.global.rank() : s->dim;
-}
 
 Shape believed_global(const TensorState& x, const Placement& placement, int ranks) {
   const Shard* s = std::get_if<Shard>(&placement);
@@ -78,7 +74,7 @@ void declare(const Machine& m, TensorState& x, const Placement& placement) {
 void redistribute(Machine& m, TensorState& x, const Placement& target, bool plain) {
   if (!x.belief) return;
   const Belief belief = *x.belief;
-  const int from = shard_dim(belief);
+  const int from = ops::believed_dim(belief);
   const Shard* to = std::get_if<Shard>(&target);
   const int to_dim = to == nullptr ? -1 : to->dim < 0 ? to->dim + belief.global.rank() : to->dim;
   if (std::holds_alternative<Partial>(belief.placement))

@@ -15,8 +15,7 @@ struct ForwardRun {
   std::vector<Trace> traces;
   std::vector<Step> steps;
   ForwardValue output;
-  Operand output_origin;                       // of a tensor output
-  std::vector<std::int64_t> extra_live_bytes;  // per step: what the caller holds while the step runs
+  Operand output_origin;  // of a tensor output
 };
 
 // `input_ids`: [batch, tokens] on every rank. Stops at the machine's first fault.

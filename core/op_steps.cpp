@@ -51,6 +51,16 @@ bool one_kind(Machine& m, std::initializer_list<const TensorState*> tensors, con
   return false;
 }
 
+bool plain(Machine& m, const std::vector<const TensorState*>& tensors, const char* name) {
+  for (const TensorState* t : tensors)
+    if (t != nullptr && t->belief) {
+      m.fail("TP120", std::string(name) + " meets a split parameter (DTensor) and plain tensors",
+             std::string("aten.") + name + " got mixed torch.Tensor and DTensor");
+      return false;
+    }
+  return true;
+}
+
 TensorState like(const TensorState& x) {
   TensorState result = x;
   result.storage = -1;

@@ -30,6 +30,9 @@ RankShapes per_rank(const Machine& m, bool uniform, F f) {
 // False and a fault where a DTensor meets a plain tensor. Null pointers are absent operands.
 bool one_kind(Machine& m, std::initializer_list<const TensorState*> tensors, const char* name);
 
+// False and a fault where any operand is a DTensor: operations that exist for plain tensors only.
+bool plain(Machine& m, const std::vector<const TensorState*>& tensors, const char* name);
+
 // A new tensor with x's state.
 TensorState like(const TensorState& x);
 inline bool is_last(const TensorState& x) { return x.layout.dim == x.ideal.rank() - 1; }

@@ -3,22 +3,14 @@
 #include <string>
 #include <utility>
 
+#include "core/op_steps.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
 namespace {
 
-std::string text(std::int64_t n) { return std::to_string(n); }
-
-bool plain(Machine& m, const std::vector<const TensorState*>& tensors, const char* name) {
-  for (const TensorState* t : tensors)
-    if (t != nullptr && t->belief) {
-      m.fail("TP120", std::string(name) + " meets a split parameter (DTensor) and plain tensors",
-             std::string("aten.") + name + " got mixed torch.Tensor and DTensor");
-      return false;
-    }
-  return true;
-}
+using ops::plain;
+using ops::text;
 
 bool cut_at(const Layout& layout, int dim) { return layout.content == Content::sharded && layout.dim == dim; }
 
