@@ -2,6 +2,7 @@
 #include "cli/document.h"
 #include "cli/flags.h"
 #include "cli/inputs.h"
+#include "cli/report.h"
 #include "cli/text.h"
 #include "core/architecture.h"
 
@@ -66,21 +67,11 @@ Table parameter_table(const Model& model) {
 }
 
 void write_json(JsonWriter& json, const ModelInput& input, const Table& table, std::int64_t parameters) {
-  const Model& m = input.model;
   json.begin_object();
   json.member("schema", "tpsim.model/1");
   json.member("id", input.source.id);
   json.member("source", input.source.origin);
-  json.member("model_type", m.model_type);
-  json.member("class", m.class_name);
-  json.member("params", parameters);
-  json.member("layers", m.layers);
-  json.member("hidden", m.hidden_size);
-  json.member("q_heads", m.query_heads);
-  json.member("kv_heads", m.kv_heads);
-  json.member("head_dim", m.head_dim);
-  json.member("vocabulary", m.vocab_size);
-  json.member("experts", m.experts);
+  write_model_figures(json, input.model, parameters);
   json.key("parameters");
   write_rows(table, json);
   json.end_object();

@@ -44,6 +44,8 @@ void write_report(JsonWriter& json, const Report& report, const Details& details
 // Members of the document's head that several documents share.
 void write_inputs(JsonWriter& json, const Scenario& scenario, const Analysis& analysis);
 void write_workload(JsonWriter& json, const Scenario& scenario);
+// Members of a model's object: type, class, counts and sizes.
+void write_model_figures(JsonWriter& json, const Model& model, std::int64_t parameters);
 void write_model(JsonWriter& json, const Scenario& scenario, std::int64_t parameters,
                  const std::vector<LayerGroup>& layers);
 void write_assumptions(JsonWriter& json, const std::vector<Assumption>& assumptions);

@@ -138,10 +138,7 @@ void write_workload(JsonWriter& json, const Scenario& s) {
   json.end_object();
 }
 
-void write_model(JsonWriter& json, const Scenario& s, std::int64_t parameters, const std::vector<LayerGroup>& layers) {
-  const Model& m = s.model();
-  json.key("model");
-  json.begin_object();
+void write_model_figures(JsonWriter& json, const Model& m, std::int64_t parameters) {
   json.member("model_type", m.model_type);
   json.member("class", m.class_name);
   json.member("params", parameters);
@@ -152,6 +149,12 @@ void write_model(JsonWriter& json, const Scenario& s, std::int64_t parameters, c
   json.member("head_dim", m.head_dim);
   json.member("vocabulary", m.vocab_size);
   json.member("experts", m.experts);
+}
+
+void write_model(JsonWriter& json, const Scenario& s, std::int64_t parameters, const std::vector<LayerGroup>& layers) {
+  json.key("model");
+  json.begin_object();
+  write_model_figures(json, s.model(), parameters);
   json.key("layer_groups");
   json.begin_array();
   for (const LayerGroup& group : layers) {
