@@ -6,13 +6,10 @@
 #include <vector>
 
 #include "core/analysis.h"
+#include "sim/estimate.h"
 #include "sim/hardware.h"
 
 namespace tpsim {
-
-// What limits an operation. Latency: its fixed time is longer than either.
-enum class Bound { compute, memory, network, latency };
-const char* to_string(Bound bound);
 
 struct OperationTime {
   int trace = 0, index = 0;  // Analysis::traces[trace].operations[index]
