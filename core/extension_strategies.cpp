@@ -92,6 +92,7 @@ void sequence_after(Machine& m, ModuleCall& call) {
   if (out == nullptr) return;
   if (!is_norm(call)) return scatter_sequence(m, call);
   *out = all_gather(m, *out, kSequence, true);
+  out->sums_gradient = true;
   m.communicate(CollectiveOp::reduce_scatter, *out, out->local.at(0).numel(), Machine::When::backward);
 }
 

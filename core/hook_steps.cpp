@@ -40,7 +40,8 @@ TensorState* output_tensor(Machine& m, ModuleCall& call, const char* library) {
 }
 
 void reduce_gradient(Machine& m, const TensorState& x) {
-  if (x.elements == Elements::floating) m.communicate(CollectiveOp::all_reduce, x, x.local.at(0).numel(), kBackward);
+  if (x.elements != Elements::floating || x.sums_gradient) return;
+  m.communicate(CollectiveOp::all_reduce, x, x.local.at(0).numel(), kBackward);
 }
 
 void gather_gradient(Machine& m, const TensorState& piece) {

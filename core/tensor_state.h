@@ -75,9 +75,11 @@ struct TensorState {
   std::optional<Belief> belief;  // none = a plain tensor
   int storage = kNewStorage;              // number of the allocation it lives in; views share it
   int node = -1;                 // of the trace's graph, that made it
+  bool sums_gradient = false;    // its maker sums the gradient over the ranks, so consumers must not
   // Equal as far as anything that follows can tell.
   bool same_state(const TensorState& o) const {
-    return ideal == o.ideal && local == o.local && layout == o.layout && elements == o.elements && belief == o.belief;
+    return ideal == o.ideal && local == o.local && layout == o.layout && elements == o.elements && belief == o.belief &&
+           sums_gradient == o.sums_gradient;
   }
 };
 

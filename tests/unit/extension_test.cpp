@@ -53,6 +53,10 @@ std::vector<std::string> words(const std::vector<CollectiveEvent>& list) {
   return out;
 }
 
+auto starts_with(std::string start) {
+  return [start = std::move(start)](const std::string& line) { return line.rfind(start, 0) == 0; };
+}
+
 std::int64_t count(const Analysis& a, CollectiveOp op) {
   const auto all = events(a);
   return std::count_if(all.begin(), all.end(), [&](const CollectiveEvent& e) { return e.op == op; });
@@ -172,6 +176,11 @@ TEST_CASE("megatron_sequence_parallel: reduce-scatter and all-gather in place of
     CHECK(count(a, CollectiveOp::reduce_scatter) == 5);  // table, two a layer
     const auto forward = words(events(a));
     CHECK(std::count(forward.begin(), forward.end(), "all_gather model.norm 2x6x64 x2") == 1);
+    const auto backward = words(events(a, EventList::backward));
+    // Each gather's gradient is summed once, by its reduce-scatter: two a layer and one before the head.
+    CHECK(std::count_if(backward.begin(), backward.end(), starts_with("reduce_scatter")) == 5);
+    CHECK(std::count_if(backward.begin(), backward.end(), starts_with("all_reduce model.layers.0.self_attn")) == 0);
+    CHECK(std::count_if(backward.begin(), backward.end(), starts_with("all_reduce model.layers.0.mlp")) == 0);
   }
 }
 
