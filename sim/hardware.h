@@ -34,6 +34,7 @@ struct Hardware {
   BytesPerSecond memory_bandwidth;
   std::map<DType, FlopsPerSecond> peak;  // dense; dtypes without an entry run at the rate of the next wider one
   int multiprocessors = 0;
+  Bytes l2_cache;  // last cache before memory, all of the device; 0 = not known
   int devices_per_node = 8;
   Link link;                   // inside a node
   Link network;                // between nodes, per device

@@ -65,6 +65,7 @@ std::vector<ProfileField> make_fields() {
       peak<DType::int4>(),
       peak<DType::mxfp4>(),
       count("multiprocessors", 1e6, [](Hardware& h, double v) { h.multiprocessors = static_cast<int>(v); }),
+      optional(memory_field("l2_cache", 0, [](Hardware& h, double v) { h.l2_cache = whole_bytes(v); })),
       count("devices_per_node", 1024, [](Hardware& h, double v) { h.devices_per_node = static_cast<int>(v); }),
       text("link.name", true, [](Hardware& h, const std::string& v) { h.link.name = v; }),
       rate("link.per_direction", [](Hardware& h, double v) { h.link.per_direction = {v}; }),
