@@ -50,6 +50,23 @@ Nesting find_nesting(const ValueObject& root) {
   return nesting;
 }
 
+bool is_true(const Value& value) {
+  const bool* flag = std::get_if<bool>(&value.data);
+  return flag != nullptr && *flag;
+}
+
+// Transformers ties the model it loads, so what stands beside text_config counts, whatever text_config says itself.
+void tie_as_outside(ValueObject& fields, const Nesting& nesting, const std::string& outer_type) {
+  constexpr std::string_view kTie = "tie_word_embeddings";
+  const Value* own = find(fields, kTie);
+  if (own == nullptr || !nesting.path.ends_with("text_config")) return;
+  const Value own_value = *own;
+  fields.emplace_back(std::string(kTextConfigTies), own_value);
+  const Value* outside = find(**(nesting.objects.rbegin() + 1), kTie);
+  if (outside == nullptr || outside->is_null() || (is_true(own_value) && text_config_ties(outer_type))) return;
+  std::find_if(fields.begin(), fields.end(), [&](const auto& field) { return field.first == kTie; })->second = *outside;
+}
+
 void inherit(ValueObject& fields, const Nesting& nesting) {
   for (const std::string_view name : kInherited) {
     for (auto outer = nesting.objects.rbegin() + 1; outer != nesting.objects.rend(); ++outer) {
@@ -135,6 +152,7 @@ Result<std::string> text_model_type(const ValueObject& fields, const Config& con
   auto type = text_field(fields, "model_type", config.file);
   if (!type) return type;
   const bool nested = !config.nested_in.empty();
+  if (nested && is_described_type(config.outer_model_type)) return config.outer_model_type;
   if (!nested && !type->empty()) return flat_text_type(*type);
   if (!type->empty()) return type;
   const auto own = read_architectures(fields, config.file);
@@ -151,13 +169,14 @@ Result<Config> config_of(const ValueObject& root, const std::string& file, const
   config.file = file;
   config.nested_in = nesting.path;
   config.fields = *nesting.objects.back();
-  inherit(config.fields, nesting);
   auto architectures = read_architectures(root, file);
   if (!architectures) return std::move(architectures).error();
   config.architectures = *std::move(architectures);
   auto outer = text_field(root, "model_type", file);
   if (!outer) return std::move(outer).error();
   config.outer_model_type = *std::move(outer);
+  tie_as_outside(config.fields, nesting, config.outer_model_type);
+  inherit(config.fields, nesting);
   for (const std::string& assignment : set) {
     if (auto done = set_field(config, assignment); !done) return std::move(done).error();
   }

@@ -42,8 +42,8 @@ std::string_view described_type(std::string_view path) {
   return path;
 }
 
-// An entry of a table of composites.json, "" where there is none.
-std::string composite_entry(std::string_view table, const std::string& type) {
+// An entry of composites.json's table `table`, null where there is none.
+Value composite_entry(std::string_view table, const std::string& type) {
   const auto text = find_data(kComposites);
   if (!text) return {};
   const auto root = parse_json(*text, data_origin(kComposites));
@@ -51,7 +51,12 @@ std::string composite_entry(std::string_view table, const std::string& type) {
   const Value* entries = object != nullptr ? find(*object, table) : nullptr;
   const auto* members = entries != nullptr ? std::get_if<ValueObject>(&entries->data) : nullptr;
   const Value* entry = members != nullptr ? find(*members, type) : nullptr;
-  const auto* name = entry != nullptr ? std::get_if<std::string>(&entry->data) : nullptr;
+  return entry != nullptr ? *entry : Value();
+}
+
+std::string composite_type(std::string_view table, const std::string& type) {
+  const Value entry = composite_entry(table, type);
+  const auto* name = std::get_if<std::string>(&entry.data);
   return name != nullptr ? *name : std::string();
 }
 
@@ -60,10 +65,11 @@ std::string composite_entry(std::string_view table, const std::string& type) {
 std::string described_type_of_class(std::string_view class_name) {
   const std::string wanted = letters(without_task(class_name));
   if (wanted.empty()) return {};
-  for (const std::string_view suffix : {"", "text"}) {
+  const bool composite = class_name.find("ForConditionalGeneration") != std::string_view::npos;
+  for (const std::string& name : composite ? std::array{wanted, wanted + "text"} : std::array{wanted + "text", wanted}) {
     for (const std::string& path : list_data("plans/")) {
       const std::string_view type = described_type(path);
-      if (!type.empty() && letters(type) == wanted + std::string(suffix)) return std::string(type);
+      if (!type.empty() && letters(type) == name) return std::string(type);
     }
   }
   return {};
@@ -82,14 +88,24 @@ std::string snake_case_type(std::string_view class_name) {
 }
 
 std::string nested_text_type(const std::string& outer) {
-  const std::string entry = composite_entry("nested", outer);
+  const std::string entry = composite_type("nested", outer);
   return entry.empty() ? outer + "_text" : entry;
 }
 
+bool is_described_type(const std::string& type) {
+  return find_data("plans/" + type + "/architecture.json").has_value();
+}
+
 std::string flat_text_type(const std::string& type) {
-  if (find_data("plans/" + type + "/architecture.json")) return type;
-  const std::string entry = composite_entry("flat", type);
+  if (is_described_type(type)) return type;
+  const std::string entry = composite_type("flat", type);
   return entry.empty() ? type : entry;
+}
+
+bool text_config_ties(const std::string& outer) {
+  const Value entry = composite_entry("tied_by_text_config", outer);
+  const bool* ties = std::get_if<bool>(&entry.data);
+  return ties != nullptr && *ties;
 }
 
 }  // namespace tpsim

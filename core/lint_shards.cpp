@@ -49,7 +49,7 @@ std::optional<Fix> rule_for_replica(const Model& model, const AnalysisRequest& r
                {{"add", written_key(model, request, module), "embedding_rowwise"}}};
   }
   if (is_head(model, spec)) {
-    if (dialect.below(5, 0) || request.plan.base_plan || (model.tied && dialect.below(5, 15))) return std::nullopt;
+    if (dialect.below(5, 0) || request.plan.base_plan || (!model.ties.empty() && dialect.below(5, 15))) return std::nullopt;
     const char* strategy = dialect.at_least(5, 1) ? "colwise_gather_output" : "colwise_rep";
     return Fix{"split the head over the vocabulary and gather the logits", {{"add", module, strategy}}};
   }

@@ -9,7 +9,6 @@ namespace tpsim {
 namespace {
 
 bool tied_away(const Model& model, std::string_view name) {
-  if (!model.tied) return false;
   return std::any_of(model.ties.begin(), model.ties.end(), [&](const auto& tie) { return tie.first == name; });
 }
 
@@ -192,7 +191,6 @@ std::int64_t parameter_count(const Model& model) {
     }
   }
   std::int64_t total = counts[static_cast<std::size_t>(model.root)];
-  if (!model.tied) return total;
   for (const auto& tie : model.ties) {
     const ParameterSpec* away = find_parameter(model, tie.first);
     if (away != nullptr) total -= away->shape.numel();

@@ -186,7 +186,7 @@ struct Model {
   std::string source;      // of the description
   std::vector<ModuleType> types;
   int root = 0;
-  bool tied = false;
+  bool tied = false;  // as the base model's own config says; a composite around it may decide otherwise (ties)
   // Parameters that do not exist under their own name: first shares the storage of second.
   std::vector<std::pair<std::string, std::string>> ties;
   std::vector<CheckpointRule> checkpoint;

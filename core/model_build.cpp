@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "core/architecture_data.h"
+#include "core/config_type.h"
 #include "core/checked.h"
 #include "core/expression_functions.h"
 #include "core/model_fields.h"
@@ -361,8 +362,10 @@ private:
     model_.checkpoint = data_.checkpoint;
     model_.dtype = config_.dtype;
     const Value* tied = fields_.find("tie_word_embeddings");
-    model_.tied = tied != nullptr && truthy(*tied) && !data_.ties.empty();
-    if (model_.tied) model_.ties = data_.ties;
+    const Value* own = fields_.find(kTextConfigTies);
+    const auto says = [&](const Value* value) { return value != nullptr && truthy(*value) && !data_.ties.empty(); };
+    if (says(tied)) model_.ties = data_.ties;
+    model_.tied = says(own != nullptr ? own : tied);
     model_.layers = headline({"num_hidden_layers", "n_layer"});
     model_.hidden_size = headline({"hidden_size", "n_embd"});
     model_.query_heads = headline({"num_attention_heads", "n_head"});
