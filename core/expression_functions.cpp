@@ -181,7 +181,41 @@ std::optional<Value> all_true(const ValueList& arguments) {
   return Value{std::all_of(list->begin(), list->end(), truthy)};
 }
 
-constexpr std::array<ExpressionFunction, 18> kFunctions{{
+constexpr std::int64_t kMostForPrimes = std::int64_t{1} << 31, kMostPrimes = 4096;
+
+std::int64_t power_modulo(std::int64_t base, std::int64_t exponent, std::int64_t n) {
+  std::int64_t result = 1;
+  for (base %= n; exponent > 0; exponent /= 2, base = base * base % n)
+    if (exponent % 2 == 1) result = result * base % n;
+  return result;
+}
+
+// Miller-Rabin with the witnesses that decide every number below 2^31.
+bool is_prime(std::int64_t n) {
+  constexpr std::array<std::int64_t, 4> kWitnesses{2, 3, 5, 7};
+  if (n < 2) return false;
+  for (const std::int64_t p : kWitnesses)
+    if (n % p == 0) return n == p;
+  std::int64_t odd = n - 1, halvings = 0;
+  for (; odd % 2 == 0; odd /= 2) ++halvings;
+  return std::all_of(kWitnesses.begin(), kWitnesses.end(), [&](std::int64_t witness) {
+    std::int64_t x = power_modulo(witness, odd, n);
+    bool passes = x == 1 || x == n - 1;
+    for (std::int64_t i = 1; i < halvings && !passes; ++i) passes = (x = x * x % n) == n - 1;
+    return passes;
+  });
+}
+
+// prime_after(n, k): the k-th prime above n.
+std::optional<Value> prime_after(const ValueList& arguments) {
+  const auto start = as_integer(arguments[0]), count = as_integer(arguments[1]);
+  if (!start || !count || *start < 0 || *count < 1 || *count > kMostPrimes) return std::nullopt;
+  std::int64_t n = *start;
+  for (std::int64_t left = *count; left > 0 && n < kMostForPrimes; left -= is_prime(n) ? 1 : 0) ++n;
+  return n < kMostForPrimes ? std::optional(Value{n}) : std::nullopt;
+}
+
+constexpr std::array<ExpressionFunction, 19> kFunctions{{
     {"min", 1, 16, [](const ValueList& a) { return extreme(a, false); }},
     {"max", 1, 16, [](const ValueList& a) { return extreme(a, true); }},
     {"len", 1, 1, length},
@@ -199,7 +233,9 @@ constexpr std::array<ExpressionFunction, 18> kFunctions{{
     {"get", 2, 3, member},
     {"member_at", 2, 2, numbered_member},
     {"version", 2, 2, version_number},
-    {"is_list", 1, 1, [](const ValueList& a) { return std::optional(Value{std::holds_alternative<ValueList>(a[0].data)}); }},
+    {"prime_after", 2, 2, prime_after},
+    {"is_list", 1, 1,
+     [](const ValueList& a) { return std::optional(Value{std::holds_alternative<ValueList>(a[0].data)}); }},
 }};
 
 }  // namespace

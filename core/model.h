@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/rotary.h"
 #include "core/shape.h"
 
 namespace tpsim {
@@ -68,6 +69,8 @@ enum class Op {
   linear,  // inputs: x, weight[, bias]
   causal_mask,
   positions,
+  angles,    // inputs: x; ints: columns -> cos, sin of x's positions, as a rotary module gives them
+  previous,  // inputs: x [B, S, H]: each position has what the one before it had, the first one zeros
   rope,          // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves), half (cos and sin serve
                  // both halves)
   rope_one,      // inputs: x, cos, sin; ints as rope
@@ -160,6 +163,7 @@ struct ModuleType {
   double eps = 0;           // norms
   double offset = 0;        // norms: multiply by weight + offset
   double scale = 1;         // embedding: factor on its output
+  Rotary rotary;            // rotary: what the config says about it
   bool operator==(const ModuleType&) const = default;
 };
 

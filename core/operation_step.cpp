@@ -63,6 +63,8 @@ public:
       case Op::linear: return linear(m_, x(), in(code, slots, 1), optional_in(code, slots, 2));
       case Op::causal_mask: return sequence_tensor(x(), true);
       case Op::positions: return sequence_tensor(x(), false);
+      case Op::angles: return angles(x(), number(code, 0));
+      case Op::previous: return previous(m_, x());
       case Op::rope: {
         TensorState q = rope(m_, x(), in(code, slots, 2), in(code, slots, 3));
         if (m_.failed()) return {};
@@ -142,6 +144,18 @@ private:
     // Attention kernels apply the causal rule themselves; no mask of S x S is kept.
     if (mask) state.storage = kPersistentStorage;
     return state;
+  }
+
+  ForwardValue angles(const TensorState& x, std::int64_t columns) {
+    TensorState state = sequence_tensor(x, false).tensor;
+    const auto widen = [&](Shape s) {
+      s.push_back(columns);
+      return s;
+    };
+    state.elements = Elements::floating;
+    state.ideal = widen(state.ideal);
+    state.local = state.local.map(widen);
+    return tuple_of({state, state});
   }
 
   ForwardValue run_scan(const Instruction& code, const std::vector<ForwardValue>& slots) {

@@ -23,6 +23,7 @@ constexpr std::array kSplit{P{"x"}, P{"sizes", Take::sizes}, P{"dim", Take::inte
 constexpr std::array kChunk{P{"x"}, P{"n", Take::integer}, P{"dim", Take::integer, false}};
 constexpr std::array kConcat{P{"tensors", Take::tensors}, P{"dim", Take::integer, false}};
 constexpr std::array kAct{P{"x"}, P{"name", Take::text}, P{"tensors", Take::tensors, false}};
+constexpr std::array kAngles{P{"x"}, P{"columns", Take::integer}};
 constexpr std::array kLimit{P{"x"}, P{"limit", Take::number}};
 constexpr std::array kLinear{P{"x"}, P{"weight"}, P{"bias", Take::tensor, false}};
 constexpr std::array kRope{
@@ -100,6 +101,8 @@ constexpr std::array kOperations{
     OperationSpec{"linear", Op::linear, 1, kLinear},
     OperationSpec{"causal_mask", Op::causal_mask, 1, kX},
     OperationSpec{"positions", Op::positions, 1, kX},
+    OperationSpec{"angles", Op::angles, 2, kAngles},
+    OperationSpec{"previous", Op::previous, 1, kX},
     OperationSpec{"rope", Op::rope, 2, kRope},
     OperationSpec{"rope_one", Op::rope_one, 1, kRopeOne},
     OperationSpec{"attention", Op::attention, 1, kAttention},
@@ -287,6 +290,9 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
   if (spec.op == Op::view_heads) {
     instruction.ints = {constants.integer("d", 0)};
     constants.require(instruction.ints[0] > 0, "d is " + std::to_string(instruction.ints[0]));
+  } else if (spec.op == Op::angles) {
+    instruction.ints = {constants.integer("columns", 0)};
+    constants.require(instruction.ints[0] > 0, "columns is " + std::to_string(instruction.ints[0]));
   } else if (spec.op == Op::repeat_heads) {
     instruction.ints = {constants.integer("n", 0)};
     constants.require(instruction.ints[0] > 0, "n is " + std::to_string(instruction.ints[0]));

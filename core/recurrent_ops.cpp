@@ -162,7 +162,8 @@ Shape state_shape(const ScanKind& kind, const std::vector<const TensorState*>& i
   const Shape& x = inputs.front()->local.at(0);
   Shape state{x[0], x[2]};
   if (x.rank() == 4) state.push_back(x[3]);
-  state.push_back(inputs[static_cast<std::size_t>(kind.state_input)]->local.at(0)[-1]);
+  state.push_back(kind.state_input < 0 ? kind.state_numbers
+                                       : inputs[static_cast<std::size_t>(kind.state_input)]->local.at(0)[-1]);
   return state;
 }
 
@@ -186,6 +187,14 @@ TensorState scan(Machine& m, const ScanKind& kind, const std::vector<const Tenso
   m.record(std::move(op));
   keep_state(m, state);
   return result;
+}
+
+TensorState previous(Machine& m, const TensorState& x) {
+  if (!plain(m, {&x}, "constant_pad_nd.default")) return x;
+  TensorState result = linear_map(m, x, 1, "previous");
+  if (cut_at(x.layout, 1)) result.layout = m.wrong("TP108", "the shift needs all positions on every rank");
+  keep_state(m, x.local.at(0).with(1, 1));
+  return checked(m, std::move(result));
 }
 
 }  // namespace tpsim

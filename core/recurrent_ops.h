@@ -19,4 +19,7 @@ TensorState causal_conv(Machine& m, const TensorState& x, const TensorState& wei
 // result's.
 TensorState scan(Machine& m, const ScanKind& kind, const std::vector<const TensorState*>& inputs);
 
+// x [B, S, H] moved on by one position, zeros at the first. Keeps one position as state.
+TensorState previous(Machine& m, const TensorState& x);
+
 }  // namespace tpsim

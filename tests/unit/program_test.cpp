@@ -84,6 +84,7 @@ TEST_CASE("program: every operation becomes its instruction", "[program]") {
       {"linear(ta, tb, bias=none)", Op::linear, {0, 1, -1}, {}},
       {"causal_mask(ta)", Op::causal_mask, {0}, {}},
       {"positions(ta)", Op::positions, {0}, {}},
+      {"previous(ta)", Op::previous, {0}, {}},
       {"rope_one(ta, tb, tc)", Op::rope_one, {0, 1, 2}, {0, 0}},
       {"rope_one(ta, tb, tc, interleaved=true)", Op::rope_one, {0, 1, 2}, {1, 0}},
       {"attention(ta, tb, tc, td, groups=n)", Op::attention, {0, 1, 2, 3}, {3, 0, 0, 0, 0, 0, 0, 0}},

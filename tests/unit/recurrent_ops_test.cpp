@@ -8,6 +8,7 @@ namespace tpsim {
 namespace {
 
 // Two sequences of 6 positions, 32 channels, filters of 4.
+const Shape kTokens{2, 6, 32};
 const Shape kChannels{2, 32, 6};
 const Shape kFilters{32, 1, 4};
 
@@ -109,6 +110,24 @@ TEST_CASE("scan: one shared group serves split channels", "[recurrent_ops]") {
   const TensorState out = scan(on.m, *find_scan("ssm"), {&x, &dt, &a, &shared, &shared});
   CHECK(out.local.at(3) == Shape{2, 6, 2, 16});
   CHECK(is_cut(out, 2));
+}
+
+TEST_CASE("scan: a recurrence of three numbers a channel takes decays that are split alike", "[recurrent_ops]") {
+  Ranks on(2);
+  const TensorState v = on.cut(kTokens, 2), decay = on.cut({32}, 0), whole = on.whole({32});
+  const TensorState out = scan(on.m, *find_scan("wkv"), {&v, &v, &decay, &decay});
+  CHECK(is_cut(out, 2));
+  CHECK(on.trace.cache_bytes == storage_bytes(on.m.workload().kv_cache, Shape{2, 16, 3}));
+  scan(on.m, *find_scan("wkv"), {&v, &v, &whole, &decay});
+  CHECK(on.fault() == "TP109");
+}
+
+TEST_CASE("previous: channels may be split, positions may not", "[recurrent_ops]") {
+  Ranks on(2);
+  CHECK(is_cut(previous(on.m, on.cut(kTokens, 2)), 2));
+  CHECK(on.trace.cache_bytes == storage_bytes(on.m.workload().kv_cache, Shape{2, 1, 16}));
+  CHECK(previous(on.m, on.partial(kTokens)).layout.content == Content::partial);
+  CHECK(on.code(previous(on.m, on.cut(kTokens, 1))) == "TP108");
 }
 
 TEST_CASE("scan and causal_conv: the kept state is this rank's and does not grow", "[recurrent_ops]") {
