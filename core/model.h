@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/rotary.h"
 #include "core/shape.h"
 
 namespace tpsim {
@@ -163,7 +162,6 @@ struct ModuleType {
   double eps = 0;           // norms
   double offset = 0;        // norms: multiply by weight + offset
   double scale = 1;         // embedding: factor on its output
-  Rotary rotary;            // rotary: what the config says about it
   bool operator==(const ModuleType&) const = default;
 };
 
