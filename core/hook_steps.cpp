@@ -129,7 +129,7 @@ void ep_router_after(Machine& m, const Hook& hook, ModuleCall& call) {
 void mla_after(Machine& m, const Hook& hook, TensorState& out) {
   const std::int64_t rope = hook.model->qk_rope_head_dim;
   if (rope == 0) {
-    m.fail("TP122", "mla_kv_a_proj needs qk_rope_head_dim in the configuration",
+    m.fail("TP122", "mla_kv_a_proj needs one qk_rope_head_dim for all layers in the configuration",
            "AttributeError: config has no qk_rope_head_dim");
     return;
   }

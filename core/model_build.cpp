@@ -378,7 +378,7 @@ private:
     model_.experts = headline({"num_local_experts", "num_experts", "n_routed_experts"});
     model_.experts_per_token = headline({"num_experts_per_tok"});
     model_.max_positions = headline({"max_position_embeddings", "n_positions"});
-    model_.qk_rope_head_dim = headline({"qk_rope_head_dim"});
+    if (!says(fields_.find("rope_widths_differ"))) model_.qk_rope_head_dim = headline({"qk_rope_head_dim"});
   }
 
   // Children come before their parents in `types`, so one pass adds everything up.
