@@ -14,10 +14,11 @@
 
 namespace tpsim {
 
-// Whose all-reduce runs: NCCL's, or the own kernels of a serving stack (which hand large messages to NCCL). Every
+// Whose all-reduce runs: NCCL's, or the own kernels of a serving stack (which hands large messages to NCCL). Every
 // other collective is NCCL's in all of them.
-enum class CollectiveStack { nccl, vllm, sglang, trtllm };
+enum class CollectiveStack { fastest, nccl, vllm, sglang, trtllm };
 const char* to_string(CollectiveStack stack);
+std::optional<CollectiveStack> parse_collective_stack(std::string_view name);  // "" = fastest
 
 // What is asked. `bytes` as nccl-tests counts them: the buffer of each rank (all_reduce, all_to_all, broadcast, send),
 // the gathered tensor (all_gather), the whole input (reduce_scatter).
@@ -28,27 +29,28 @@ struct CollectiveShape {
   int nodes = 1;  // hosts that the ranks are spread over evenly
   DType dtype = DType::bf16;
   CollectiveStack stack = CollectiveStack::nccl;
-  bool eager = false;  // launched by the host one by one, not from a captured graph
+  bool eager = false;  // a stack's own kernel, launched by the host one by one, its input copied before
   bool operator==(const CollectiveShape&) const = default;
 };
 
-// Who reads what from whom: decides steps and bytes per rank.
-enum class Algorithm { ring, tree, nvls, one_shot, two_shot, direct };
+// Who reads what from whom: decides the steps and the bytes on the wire, as multiples of the message.
+//   ring       2(n-1), n-1, n steps; the bus factor          direct    n-1 steps (1 of a send); the bus factor
+//   nvls       n steps; the bus factor                        one_shot  n-1 steps; n-1 times the message
+//   two_shot   n-1 steps; 2(n-1)/n                            multimem  n steps; 1 + 1/n
+enum class Algorithm { ring, nvls, direct, one_shot, two_shot, multimem };
 const char* to_string(Algorithm algorithm);
 enum class Protocol { none, ll, ll128, simple };
 const char* to_string(Protocol protocol);  // "" for none
 
-// base + steps * hop + bytes * f / wire + (bytes / n) / local + ramp * sqrt(bytes * f / 1000), in us and bytes per us.
-// wire falls as (2 / n)^sharing where ranks share a path.
+// base + hop * steps + bytes * f / wire + (bytes / n) / local + ramp * sqrt(bytes * f / 1000), in us and bytes per us.
 struct CollectiveBranch {
   Algorithm algorithm = Algorithm::ring;
   Protocol protocol = Protocol::none;
   double base = 0, hop = 0;
-  double wire = 1;   // bytes per us
-  double local = 0;  // 0 = free
+  double wire = 0, local = 0;  // 0 = takes no time
   double ramp = 0;
-  double sharing = 0;
-  int least_ranks = 2;
+  double sharing = 0;  // the wire falls as (2 / n)^sharing, up to 8 ranks
+  int least_ranks = 2, most_ranks = 1 << 20;
   bool operator==(const CollectiveBranch&) const = default;
 };
 
@@ -57,30 +59,40 @@ struct CollectiveModel {
   CollectiveOp op = CollectiveOp::all_reduce;
   CollectiveStack stack = CollectiveStack::nccl;
   bool eager = false;
-  bool integer = false;  // measured with integers, which NVLink switches cannot add up
+  bool integer = false;  // measured with integers, which NVLink switches do not add up
+  int nodes = 1;         // hosts in the measurements
   std::vector<CollectiveBranch> branches;
-  ResidualGrid residual;  // over log2(bytes), log2(ranks)
-  BandCurve band;         // over log2(bytes)
-  double far_band = 0.3;  // rank counts that were not measured
+  double floor = 0;        // us that the host takes to launch it
+  double copy = 0;         // bytes per us of a copy before it, 0 = none
+  ResidualGrid residual;   // over log2(bytes), log2(ranks)
+  std::vector<int> ranks;  // that were measured on this device
+  double band = 0.25;      // of those rank counts
+  double far_band = 0.35;  // of others
   NumberSource source = NumberSource::spec;
-  std::string origin;  // where the rows came from
+  int rows = 0;        // that it was fitted on
+  std::string origin;  // where they came from
+  // Derived: ln(us) at the byte knots of `residual` for 2, 3, ... ranks, never falling with the bytes.
+  std::vector<double> log_us;
   bool operator==(const CollectiveModel&) const = default;
 };
 
-// The wire between hosts, per rank: adapters of one host may share a path.
+// The wire between hosts, as one rank's adapter sees it.
 struct NodeLink {
   double base = 0, hop = 0;
-  double wire = 1;     // bytes per us of one rank's adapter alone
-  double sharing = 0;  // wire falls as ranks_per_node^-sharing
+  double wire = 0;     // bytes per us; 0 = not known
+  double ramp = 0;     // as in a branch
+  double sharing = 0;  // adapters of one host share a path: wire falls as (ranks per host)^-sharing
   NumberSource source = NumberSource::spec;
+  double band = 0.35;
   std::string origin;
   bool operator==(const NodeLink&) const = default;
 };
 
 // What connects the ranks of one kind of host.
 struct CollectiveNetwork {
-  std::string topo;  // "nvswitch", "pcie4-nop2p", "nvl72"
-  int domain = 8;    // ranks that reach each other without adapters
+  std::string topo;          // "nvswitch", "pcie4-nop2p", "nvl72"
+  int domain = 8;            // ranks that reach each other without adapters
+  bool spans_hosts = false;  // such a domain holds several hosts (NVL72)
   std::vector<CollectiveModel> models;
   NodeLink between;
   bool operator==(const CollectiveNetwork&) const = default;
@@ -90,7 +102,7 @@ struct CollectiveCalibration {
   std::vector<CollectiveNetwork> networks;  // the usual one first
   bool operator==(const CollectiveCalibration&) const = default;
 };
-// The network with that topology; an empty name is the first one. nullptr where there is none.
+// The network of that topology; an empty name is the first one. nullptr where there is none.
 const CollectiveNetwork* find_network(const CollectiveCalibration& calibration, std::string_view topo);
 
 struct CollectiveEstimate {
@@ -99,14 +111,17 @@ struct CollectiveEstimate {
   Protocol protocol = Protocol::none;
   bool hierarchical = false;  // inside the hosts, then between them
 };
+// "ring LL", "one-shot", "hierarchical".
+const char* algorithm_name(const CollectiveEstimate& estimate);
 
-// No time for one rank. Never falls with the bytes, and does not jump. Where the stack, type or operation was not
-// measured, the nearest that was, with the source `transferred`.
+// No time for one rank. Never falls with the bytes, and does not jump. Where the stack or operation was not measured,
+// the nearest that was stands in, with the source `transferred`.
 CollectiveEstimate collective_time(const CollectiveShape& shape, const CollectiveNetwork& network);
 
 // What data sheets say, as a network.
 CollectiveNetwork spec_network(const Hardware& hardware);
-// That of the calibration, completed from the data sheet; the data sheet alone without one.
+// The calibrated network of that topology, its adapters from the data sheet where they were not measured; what the data
+// sheet says where there is no calibration.
 CollectiveNetwork network_of(const Hardware& hardware, const CollectiveCalibration* calibration,
                              std::string_view topo = {});
 

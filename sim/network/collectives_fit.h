@@ -1,8 +1,10 @@
 // From measured collectives to constants, and how far the constants are from rows they have not seen.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/measured/table.h"
@@ -13,24 +15,39 @@ namespace tpsim {
 struct CollectiveRow {
   std::string gpu, source, topo;
   CollectiveShape shape;
-  double us = 0;
-  double low_us = 0, high_us = 0;  // of repeated runs, 0 = not given
+  double us = 0;  // 0 = the table has no times
 };
 
-// Rows of the form of collective.csv (gpu, source, topo, op, impl, dtype, bytes, ranks, nodes, time_us). Errors name
-// file, line and column.
+// Columns gpu, source, topo, op, impl, dtype, bytes, ranks, nodes, time_us; those missing have usual values. Errors
+// name file, line and column.
+class CollectiveRowReader {
+public:
+  explicit CollectiveRowReader(const MeasuredTable& table);
+  Result<CollectiveRow> read(const MeasuredRow& row) const;
+
+private:
+  MeasuredColumn gpu_, source_, topo_, op_, impl_, dtype_, bytes_, ranks_, nodes_, time_us_;
+};
 Result<std::vector<CollectiveRow>> read_collective_rows(const MeasuredTable& table);
+
 // "nccl", "vllm_custom_graph", ... as the column `impl` spells it; false = unknown.
 bool set_implementation(std::string_view impl, CollectiveShape& shape);
 std::string implementation_name(CollectiveStack stack, bool eager);
 
-// Rows of one GPU. `prior`: the network constants start from (a data sheet, another GPU); rows decide what they can.
-// `sisters`: rows of GPUs with the same links, for rank counts that this one lacks.
-CollectiveCalibration fit_collectives(std::span<const CollectiveRow> rows, const CollectiveNetwork& prior,
-                                      std::span<const CollectiveRow> sisters = {});
+// Rows of GPUs with the same links as `gpu`, which is left out.
+std::vector<CollectiveRow> sister_rows(std::span<const CollectiveRow> rows, std::string_view gpu);
 
-// One line per topology, operation and implementation, on rank counts and on size ranges left out in turn, beside the
-// plain alpha-beta model at the link's rate (roofline) and the spec network (derated).
-std::vector<FidelityLine> fidelity_collectives(std::span<const CollectiveRow> rows, const Hardware& hardware);
+// From rows of one GPU. `sisters` (rows of GPUs with the same links) tell about the rank counts and operations that
+// this one lacks.
+CollectiveCalibration fit_collectives(std::span<const CollectiveRow> rows,
+                                      std::span<const CollectiveRow> sisters = {});
+// One calibration per GPU code.
+std::map<std::string, CollectiveCalibration> fit_collective_sets(std::span<const CollectiveRow> rows);
+
+// Rows of one GPU: a line per topology, operation and implementation on sizes left out in turn (every fifth octave),
+// and on rank counts left out in turn, beside bytes at the link's rate (roofline) and the data sheet's network
+// (derated).
+std::vector<FidelityLine> fidelity_collectives(std::span<const CollectiveRow> rows,
+                                               std::span<const CollectiveRow> sisters, const Hardware& hardware);
 
 }  // namespace tpsim

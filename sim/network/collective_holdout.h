@@ -1,0 +1,25 @@
+// Collectives predicted from fits that have not seen them.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "sim/network/collectives_fit.h"
+
+namespace tpsim {
+
+struct HeldOutRow {
+  CollectiveRow row;
+  CollectiveEstimate estimate;
+};
+
+// Every fifth octave of sizes left out in turn.
+std::vector<HeldOutRow> hold_out_sizes(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters);
+// Each rank count between the smallest and the largest left out in turn.
+std::vector<HeldOutRow> hold_out_ranks(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters);
+
+// Bands that hold 90 % of the held-out rows of each model.
+void set_bands(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters,
+               CollectiveCalibration& calibration);
+
+}  // namespace tpsim

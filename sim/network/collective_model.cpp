@@ -1,0 +1,191 @@
+#include "sim/network/collective_model.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace tpsim {
+namespace {
+
+constexpr int kMostSharing = 8;  // a host's ranks; more of them do not make its paths narrower
+
+struct Volume {
+  double steps = 0, factor = 0;
+};
+
+double ring_steps(CollectiveOp op, double n) {
+  switch (op) {
+    case CollectiveOp::all_reduce: return 2 * (n - 1);
+    case CollectiveOp::all_gather:
+    case CollectiveOp::reduce_scatter:
+    case CollectiveOp::all_to_all: return n - 1;
+    case CollectiveOp::broadcast: return n;
+    case CollectiveOp::send: return 1;
+  }
+  return 0;
+}
+
+Volume volume_of(Algorithm algorithm, CollectiveOp op, int ranks) {
+  const double n = ranks;
+  switch (algorithm) {
+    case Algorithm::ring:
+    case Algorithm::direct: return {ring_steps(op, n), bus_factor(op, ranks)};
+    case Algorithm::nvls: return {n, bus_factor(op, ranks)};
+    case Algorithm::one_shot: return {n - 1, n - 1};
+    case Algorithm::two_shot: return {n - 1, 2 * (n - 1) / n};
+    case Algorithm::multimem: return {n, 1 + 1 / n};
+  }
+  return {};
+}
+
+double log_physics(const CollectiveModel& model, double log2_size, int ranks) {
+  return std::log(physics_time(model, std::exp2(log2_size), ranks).us);
+}
+
+double log2_bytes(double bytes) { return std::log2(std::max(bytes, 1.0)); }
+
+double residual_at(const CollectiveModel& model, double log2_size, int ranks) {
+  const std::array<double, 2> at{log2_size, std::log2(static_cast<double>(ranks))};
+  return model.residual.at(at);
+}
+
+}  // namespace
+
+double bus_factor(CollectiveOp op, int ranks) {
+  const double n = std::max(ranks, 1);
+  switch (op) {
+    case CollectiveOp::all_reduce: return 2 * (n - 1) / n;
+    case CollectiveOp::all_gather:
+    case CollectiveOp::reduce_scatter:
+    case CollectiveOp::all_to_all: return (n - 1) / n;
+    case CollectiveOp::broadcast:
+    case CollectiveOp::send: return 1;
+  }
+  return 1;
+}
+
+double branch_us(const CollectiveBranch& b, CollectiveOp op, double bytes, int ranks) {
+  if (ranks < b.least_ranks || ranks > b.most_ranks) return std::numeric_limits<double>::infinity();
+  const Volume v = volume_of(b.algorithm, op, ranks);
+  const double moved = bytes * v.factor;
+  double us = b.base + b.hop * v.steps;
+  if (b.wire > 0) {
+    const double narrowed = b.sharing == 0 ? 1 : std::pow(std::min(ranks, kMostSharing) / 2.0, b.sharing);
+    us += moved * narrowed / b.wire;
+  }
+  if (b.local > 0) us += bytes / ranks / b.local;
+  if (b.ramp > 0) us += b.ramp * std::sqrt(moved / 1000);
+  return us;
+}
+
+ModelTime physics_time(const CollectiveModel& model, double bytes, int ranks) {
+  ModelTime best{std::numeric_limits<double>::infinity(), nullptr};
+  for (const CollectiveBranch& branch : model.branches) {
+    const double us = branch_us(branch, model.op, bytes, ranks);
+    if (best.branch == nullptr || us < best.us) best = {us, &branch};
+  }
+  if (model.copy > 0) best.us += bytes / model.copy;
+  best.us = std::max(best.us, model.floor);
+  return best;
+}
+
+double corrected_us(const CollectiveModel& model, double bytes, int ranks) {
+  const double physics = physics_time(model, bytes, ranks).us;
+  if (model.residual.empty()) return physics;
+  const auto& knots = model.residual.axes().front().knots;
+  const std::size_t n = knots.size(), row = static_cast<std::size_t>(ranks - 2) * n;
+  const double at = log2_bytes(bytes);
+  if (row + n > model.log_us.size()) return physics * std::exp(residual_at(model, at, ranks));
+  const double* log_us = model.log_us.data() + row;
+  if (at <= knots.front() || at >= knots.back()) {
+    const std::size_t end = at <= knots.front() ? 0 : n - 1;
+    return physics * std::exp(log_us[end]) / physics_time(model, std::exp2(knots[end]), ranks).us;
+  }
+  const auto high = static_cast<std::size_t>(std::upper_bound(knots.begin(), knots.end(), at) - knots.begin());
+  const double upper = (at - knots[high - 1]) / (knots[high] - knots[high - 1]);
+  const double low_us = log_us[high - 1], high_us = log_us[high];
+  const double low_residual = low_us - log_physics(model, knots[high - 1], ranks);
+  const double high_residual = high_us - log_physics(model, knots[high], ranks);
+  // Rising residuals on rising physics rise; with falling ones only the straight line between the knots surely does.
+  if (high_residual < low_residual) return std::exp(low_us + upper * (high_us - low_us));
+  return physics * std::exp(low_residual + upper * (high_residual - low_residual));
+}
+
+void prepare(CollectiveModel& model, int most_ranks) {
+  model.log_us.clear();
+  if (model.residual.empty()) return;
+  for (int ranks = 2; ranks <= most_ranks; ++ranks) {
+    double last = -std::numeric_limits<double>::infinity();
+    for (const double knot : model.residual.axes().front().knots) {
+      last = std::max(last, log_physics(model, knot, ranks) + residual_at(model, knot, ranks));
+      model.log_us.push_back(last);
+    }
+  }
+}
+
+namespace {
+
+// Operations whose constants stand in, nearest first.
+std::vector<CollectiveOp> relatives_of(CollectiveOp op) {
+  using enum CollectiveOp;
+  switch (op) {
+    case all_reduce: return {reduce_scatter, all_gather, send};
+    case all_gather: return {reduce_scatter, all_reduce, all_to_all, send};
+    case reduce_scatter: return {all_gather, all_reduce, all_to_all, send};
+    case all_to_all: return {all_gather, reduce_scatter, all_reduce, send};
+    case broadcast: return {all_gather, reduce_scatter, all_reduce, send};
+    case send: return {all_to_all, all_gather, reduce_scatter, all_reduce};
+  }
+  return {};
+}
+
+const CollectiveModel* library_model(CollectiveOp op, const CollectiveNetwork& network) {
+  for (const CollectiveModel& m : network.models)
+    if (m.op == op && m.stack == CollectiveStack::nccl && !m.integer && m.nodes == 1) return &m;
+  return nullptr;
+}
+
+bool same_pattern(CollectiveOp a, CollectiveOp b) {
+  const auto gathers = [](CollectiveOp op) {
+    return op == CollectiveOp::all_gather || op == CollectiveOp::reduce_scatter;
+  };
+  return gathers(a) && gathers(b);
+}
+
+CollectiveModel stand_in(const CollectiveModel& relative, CollectiveOp op) {
+  CollectiveModel m = relative;
+  m.op = op;
+  m.source = NumberSource::transferred;
+  m.origin = std::string("as ") + to_string(relative.op) + ": " + relative.origin;
+  m.ranks.clear();
+  if (same_pattern(relative.op, op)) return m;
+  m.residual = {};
+  m.log_us.clear();
+  const bool direct = op == CollectiveOp::all_to_all || op == CollectiveOp::send;
+  std::erase_if(m.branches, [](const CollectiveBranch& b) { return b.algorithm == Algorithm::nvls; });
+  for (CollectiveBranch& b : m.branches) {
+    b.algorithm = direct ? Algorithm::direct : Algorithm::ring;
+    if (direct) b.hop = 0;
+  }
+  return m;
+}
+
+}  // namespace
+
+void complete(CollectiveNetwork& network) {
+  for (CollectiveModel& m : network.models) prepare(m, network.domain * m.nodes);
+  for (const auto op : {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter,
+                        CollectiveOp::all_to_all, CollectiveOp::broadcast, CollectiveOp::send}) {
+    if (library_model(op, network) != nullptr) continue;
+    for (const CollectiveOp relative : relatives_of(op)) {
+      const CollectiveModel* model = library_model(relative, network);
+      if (model == nullptr) continue;
+      CollectiveModel copy = stand_in(*model, op);
+      network.models.push_back(std::move(copy));
+      break;
+    }
+  }
+}
+
+}  // namespace tpsim

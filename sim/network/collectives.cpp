@@ -1,0 +1,238 @@
+#include "sim/network/collectives.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sim/network/collective_model.h"
+
+namespace tpsim {
+namespace {
+
+constexpr double kTransferredBand = 1.3;  // bands of stand-ins, as a multiple of their own
+
+bool is_integer(DType dtype) {
+  switch (dtype) {
+    case DType::fp32:
+    case DType::fp16:
+    case DType::bf16: return false;
+    case DType::fp8:
+    case DType::int8:
+    case DType::int4:
+    case DType::mxfp4:
+    case DType::int64: return true;
+  }
+  return false;
+}
+
+// How far a model is from what is asked; negative = of no use.
+int distance(const CollectiveModel& m, const CollectiveShape& shape, int nodes) {
+  if (m.op != shape.op || m.nodes != nodes) return -1;
+  if (shape.op != CollectiveOp::all_reduce) return 0;
+  int away = m.integer == is_integer(shape.dtype) ? 0 : 1;
+  if (m.stack == shape.stack) return away + (m.eager == shape.eager || m.stack == CollectiveStack::nccl ? 0 : 2);
+  if (shape.stack == CollectiveStack::nccl || m.eager) return -1;
+  return away + (m.stack == CollectiveStack::nccl ? 8 : 4);
+}
+
+struct Choice {
+  const CollectiveModel* model = nullptr;
+  bool stand_in = false;
+};
+
+Choice choose(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
+  Choice best;
+  int least = 0;
+  for (const CollectiveModel& m : network.models) {
+    const int away = distance(m, shape, nodes);
+    if (away < 0 || (best.model != nullptr && away >= least)) continue;
+    best.model = &m;
+    least = away;
+  }
+  best.stand_in = least > 0;
+  return best;
+}
+
+bool is_measured(const CollectiveModel& m, double bytes, int ranks) {
+  if (std::find(m.ranks.begin(), m.ranks.end(), ranks) == m.ranks.end() || m.residual.empty()) return false;
+  const auto& knots = m.residual.axes().front().knots;
+  return bytes >= std::exp2(knots.front() - 0.01) && bytes <= std::exp2(knots.back() + 0.01);
+}
+
+CollectiveEstimate estimate_by(const Choice& choice, double bytes, int ranks) {
+  const CollectiveModel& m = *choice.model;
+  const ModelTime physics = physics_time(m, bytes, ranks);
+  CollectiveEstimate e;
+  e.algorithm = physics.branch->algorithm;
+  e.protocol = physics.branch->protocol;
+  e.time.us = corrected_us(m, bytes, ranks);
+  e.time.bound = physics.us > 2 * physics_time(m, 0, ranks).us ? Bound::network : Bound::latency;
+  const bool known_ranks = std::find(m.ranks.begin(), m.ranks.end(), ranks) != m.ranks.end();
+  e.time.source = m.source;
+  if (m.source == NumberSource::calibrated && is_measured(m, bytes, ranks)) e.time.source = NumberSource::measured;
+  e.time.band = known_ranks ? m.band : m.far_band;
+  if (choice.stand_in) {
+    e.time.source = std::max(e.time.source, NumberSource::transferred);
+    e.time.band *= kTransferredBand;
+  }
+  return e;
+}
+
+// The fastest of the stacks' all-reduces.
+CollectiveEstimate fastest(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
+  CollectiveEstimate best;
+  for (const CollectiveModel& m : network.models) {
+    if (m.op != shape.op || m.nodes != nodes || m.eager || m.integer != is_integer(shape.dtype)) continue;
+    const CollectiveEstimate e = estimate_by({&m, false}, shape.bytes, shape.ranks);
+    if (best.time.us == 0 || e.time.us < best.time.us) best = e;
+  }
+  return best;
+}
+
+CollectiveEstimate within(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
+  if (shape.ranks <= 1) return {};
+  if (shape.op == CollectiveOp::all_reduce && shape.stack == CollectiveStack::fastest)
+    if (const auto best = fastest(shape, nodes, network); best.time.us > 0) return best;
+  const Choice choice = choose(shape, nodes, network);
+  return choice.model == nullptr ? CollectiveEstimate{} : estimate_by(choice, shape.bytes, shape.ranks);
+}
+
+int log2_ceil(int n) {
+  int steps = 0;
+  while ((1 << steps) < n && steps < 30) ++steps;
+  return steps;
+}
+
+double steps_between(CollectiveOp op, int nodes) {
+  switch (op) {
+    case CollectiveOp::all_reduce: return 2.0 * log2_ceil(nodes);
+    case CollectiveOp::all_gather:
+    case CollectiveOp::reduce_scatter:
+    case CollectiveOp::all_to_all: return nodes - 1;
+    case CollectiveOp::broadcast: return log2_ceil(nodes);
+    case CollectiveOp::send: return 1;
+  }
+  return 0;
+}
+
+// Bytes through one rank's adapter. Rings cross from host to host over all adapters in parallel.
+double bytes_between(CollectiveOp op, double bytes, int ranks, int per_node) {
+  switch (op) {
+    case CollectiveOp::all_reduce:
+    case CollectiveOp::all_gather:
+    case CollectiveOp::reduce_scatter:
+    case CollectiveOp::broadcast: return bytes * bus_factor(op, ranks) / per_node;
+    case CollectiveOp::all_to_all: return bytes * (ranks - per_node) / ranks;
+    case CollectiveOp::send: return bytes;
+  }
+  return bytes;
+}
+
+// The steps inside a host and between hosts follow each other, the bytes flow through both at once.
+CollectiveEstimate over_nodes(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
+  const int per_node = (shape.ranks + nodes - 1) / nodes;
+  CollectiveShape inside = shape;
+  inside.ranks = shape.op == CollectiveOp::send ? 1 : per_node;
+  inside.nodes = 1;
+  CollectiveEstimate e = within(inside, 1, network);
+  inside.bytes = 0;
+  const double fixed = within(inside, 1, network).time.us;
+  const NodeLink& link = network.between;
+  const double moved = bytes_between(shape.op, shape.bytes, shape.ranks, per_node);
+  const double rate = link.wire * std::pow(static_cast<double>(per_node), -link.sharing);
+  const double outside = (rate > 0 ? moved / rate : 0) + link.ramp * std::sqrt(moved / 1000);
+  const double steps = link.base + link.hop * steps_between(shape.op, nodes);
+  const double flowing = std::max(e.time.us - fixed, outside);
+  e.time.us = fixed + steps + flowing;
+  e.time.bound = flowing > fixed + steps ? Bound::network : Bound::latency;
+  const bool inside_used = inside.ranks > 1;
+  e.time.source = inside_used ? std::max(e.time.source, link.source) : link.source;
+  e.time.band = std::max(inside_used ? e.time.band : 0, link.band);
+  e.hierarchical = true;
+  return e;
+}
+
+bool has_model(CollectiveOp op, int nodes, const CollectiveNetwork& network) {
+  return std::any_of(network.models.begin(), network.models.end(),
+                     [&](const CollectiveModel& m) { return m.op == op && m.nodes == nodes; });
+}
+
+// Groups of ranks that only adapters connect.
+int groups_of(const CollectiveShape& shape, const CollectiveNetwork& network) {
+  const int domain = std::max(network.domain, 1);
+  const int needed = (shape.ranks + domain - 1) / domain;
+  return network.spans_hosts ? needed : std::clamp(shape.nodes, needed, shape.ranks);
+}
+
+}  // namespace
+
+const char* to_string(CollectiveStack stack) {
+  switch (stack) {
+    case CollectiveStack::fastest: return "fastest";
+    case CollectiveStack::nccl: return "nccl";
+    case CollectiveStack::vllm: return "vllm";
+    case CollectiveStack::sglang: return "sglang";
+    case CollectiveStack::trtllm: return "trtllm";
+  }
+  return "";
+}
+
+std::optional<CollectiveStack> parse_collective_stack(std::string_view name) {
+  if (name.empty()) return CollectiveStack::fastest;
+  for (auto stack : {CollectiveStack::fastest, CollectiveStack::nccl, CollectiveStack::vllm, CollectiveStack::sglang,
+                     CollectiveStack::trtllm})
+    if (name == to_string(stack)) return stack;
+  return std::nullopt;
+}
+
+const char* to_string(Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::ring: return "ring";
+    case Algorithm::nvls: return "NVLS";
+    case Algorithm::direct: return "direct";
+    case Algorithm::one_shot: return "one-shot";
+    case Algorithm::two_shot: return "two-shot";
+    case Algorithm::multimem: return "multimem";
+  }
+  return "";
+}
+
+const char* to_string(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::none: return "";
+    case Protocol::ll: return "LL";
+    case Protocol::ll128: return "LL128";
+    case Protocol::simple: return "Simple";
+  }
+  return "";
+}
+
+const char* algorithm_name(const CollectiveEstimate& e) {
+  if (e.time.us == 0) return "none";
+  if (e.hierarchical) return "hierarchical";
+  if (e.algorithm != Algorithm::ring) return to_string(e.algorithm);
+  switch (e.protocol) {
+    case Protocol::ll: return "ring LL";
+    case Protocol::ll128: return "ring LL128";
+    case Protocol::none:
+    case Protocol::simple: return "ring";
+  }
+  return "ring";
+}
+
+const CollectiveNetwork* find_network(const CollectiveCalibration& calibration, std::string_view topo) {
+  for (const CollectiveNetwork& network : calibration.networks)
+    if (topo.empty() || network.topo == topo) return &network;
+  return nullptr;
+}
+
+CollectiveEstimate collective_time(const CollectiveShape& shape, const CollectiveNetwork& network) {
+  if (shape.ranks <= 1) return {};
+  CollectiveShape asked = shape;
+  asked.bytes = std::max(shape.bytes, 0.0);
+  const int groups = groups_of(asked, network);
+  if (groups == 1 || has_model(asked.op, groups, network)) return within(asked, groups, network);
+  return over_nodes(asked, groups, network);
+}
+
+}  // namespace tpsim
