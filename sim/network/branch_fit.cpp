@@ -34,17 +34,17 @@ struct Extent {
   double busbw = 0;                 // bytes per us, the best of all rows
 };
 
-double smallest_us(std::span<const CollectiveRow> rows, int ranks) {
+double smallest_us(std::span<const MeasuredCollective> rows, int ranks) {
   double least = std::numeric_limits<double>::infinity();
-  for (const CollectiveRow& r : rows)
+  for (const MeasuredCollective& r : rows)
     if (r.shape.ranks == ranks) least = std::min(least, r.us);
   return least;
 }
 
-Extent extent_of(CollectiveOp op, std::span<const CollectiveRow> rows) {
+Extent extent_of(CollectiveOp op, std::span<const MeasuredCollective> rows) {
   Extent e;
   int fewest = 1 << 20, most = 0;
-  for (const CollectiveRow& r : rows) {
+  for (const MeasuredCollective& r : rows) {
     fewest = std::min(fewest, r.shape.ranks);
     most = std::max(most, r.shape.ranks);
     e.busbw = std::max(e.busbw, r.shape.bytes * bus_factor(op, r.shape.ranks) / r.us);
@@ -138,7 +138,7 @@ std::vector<FreeBranch> stack_branches(const RowsOfModel& rows, const LinkKind& 
 }
 
 // An eager call takes the host's time or the kernel's with the copy before it, whichever is longer.
-void fit_eager(CollectiveModel& model, std::span<const CollectiveRow> rows) {
+void fit_eager(CollectiveModel& model, std::span<const MeasuredCollective> rows) {
   const double floor = extent_of(CollectiveOp::all_reduce, rows).small_us;
   const std::array<FitParameter, 2> parameters{FitParameter{floor, 0.1, 1e5, 0}, FitParameter{1e6, 1e3, 1e8, 0}};
   const auto fit = least_squares(parameters, rows.size(), [&](auto values, auto residuals) {
@@ -169,7 +169,7 @@ LinkKind link_kind(std::string_view gpu, std::string_view topo) {
 
 std::vector<CollectiveBranch> fit_free_branches(CollectiveOp op, std::span<const FreeBranch> free,
                                                 std::span<const CollectiveBranch> fixed,
-                                                std::span<const CollectiveRow> rows) {
+                                                std::span<const MeasuredCollective> rows) {
   std::vector<Slot> slots;
   std::vector<FitParameter> parameters;
   for (std::size_t i = 0; i < free.size(); ++i) {

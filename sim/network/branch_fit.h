@@ -19,7 +19,7 @@ LinkKind link_kind(std::string_view gpu, std::string_view topo);
 // Rows of one operation, stack and type.
 struct RowsOfModel {
   CollectiveModel key;  // op, stack, eager, integer, nodes
-  std::vector<CollectiveRow> rows;
+  std::vector<MeasuredCollective> rows;
 };
 
 // `library`: NCCL's all-reduce on the same links, which stacks hand large messages to; nullptr where unknown.
@@ -38,6 +38,6 @@ struct FreeBranch {
 // The fastest of `free` and `fixed` over the rows.
 std::vector<CollectiveBranch> fit_free_branches(CollectiveOp op, std::span<const FreeBranch> free,
                                                 std::span<const CollectiveBranch> fixed,
-                                                std::span<const CollectiveRow> rows);
+                                                std::span<const MeasuredCollective> rows);
 
 }  // namespace tpsim

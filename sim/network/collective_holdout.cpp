@@ -14,16 +14,16 @@ constexpr double kFarBand = 0.16;
 constexpr double kLeastBand = 0.03;
 constexpr std::size_t kLeastRows = 8;
 
-int octave_of(const CollectiveRow& r) { return static_cast<int>(std::log2(std::max(r.shape.bytes, 1.0)) + 0.5); }
+int octave_of(const MeasuredCollective& r) { return static_cast<int>(std::log2(std::max(r.shape.bytes, 1.0)) + 0.5); }
 
 template <class Out>
-void predict_left_out(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters, Out is_out,
+void predict_left_out(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters, Out is_out,
                       std::vector<HeldOutRow>& all) {
-  std::vector<CollectiveRow> in, out;
-  for (const CollectiveRow& r : rows) (is_out(r) ? out : in).push_back(r);
+  std::vector<MeasuredCollective> in, out;
+  for (const MeasuredCollective& r : rows) (is_out(r) ? out : in).push_back(r);
   if (in.empty() || out.empty()) return;
   const CollectiveCalibration calibration = fit_collectives(in, sisters);
-  for (const CollectiveRow& r : out) {
+  for (const MeasuredCollective& r : out) {
     const CollectiveNetwork* network = find_network(calibration, r.topo);
     if (network != nullptr && r.us > 0 && r.shape.ranks > 1) all.push_back({r, collective_time(r.shape, *network)});
   }
@@ -44,26 +44,26 @@ std::vector<double> errors_of(const CollectiveModel& m, const std::string& topo,
 
 }  // namespace
 
-std::vector<HeldOutRow> hold_out_sizes(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters) {
+std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters) {
   std::vector<HeldOutRow> all;
   for (int fold = 0; fold < kSizeFolds; ++fold)
     predict_left_out(
-        rows, sisters, [&](const CollectiveRow& r) { return octave_of(r) % kSizeFolds == fold; }, all);
+        rows, sisters, [&](const MeasuredCollective& r) { return octave_of(r) % kSizeFolds == fold; }, all);
   return all;
 }
 
-std::vector<HeldOutRow> hold_out_ranks(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters) {
+std::vector<HeldOutRow> hold_out_ranks(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters) {
   std::set<int> counts;
-  for (const CollectiveRow& r : rows) counts.insert(r.shape.ranks);
+  for (const MeasuredCollective& r : rows) counts.insert(r.shape.ranks);
   std::vector<HeldOutRow> all;
   for (const int ranks : counts) {
     if (ranks == *counts.begin() || ranks == *counts.rbegin()) continue;
-    predict_left_out(rows, sisters, [&](const CollectiveRow& r) { return r.shape.ranks == ranks; }, all);
+    predict_left_out(rows, sisters, [&](const MeasuredCollective& r) { return r.shape.ranks == ranks; }, all);
   }
   return all;
 }
 
-void set_bands(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters,
+void set_bands(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters,
                CollectiveCalibration& calibration) {
   const auto by_size = hold_out_sizes(rows, sisters), by_rank = hold_out_ranks(rows, sisters);
   for (CollectiveNetwork& network : calibration.networks)

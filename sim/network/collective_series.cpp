@@ -97,9 +97,9 @@ void add_sister(const CollectiveModel& model, const std::map<int, Series>& own, 
 
 }  // namespace
 
-std::map<int, Series> series_of(std::span<const CollectiveRow> rows) {
+std::map<int, Series> series_of(std::span<const MeasuredCollective> rows) {
   std::map<int, Series> all;
-  for (const CollectiveRow& r : rows)
+  for (const MeasuredCollective& r : rows)
     all[r.shape.ranks].push_back({std::log2(std::max(r.shape.bytes, 1.0)), std::log(r.us)});
   for (auto& [ranks, series] : all) {
     std::stable_sort(series.begin(), series.end(),

@@ -16,7 +16,7 @@ using Series = std::vector<SeriesPoint>;  // rising sizes, times that do not fal
 
 // Rows of one operation, by rank count. Points far above a larger message's time are dropped, other falls are
 // levelled.
-std::map<int, Series> series_of(std::span<const CollectiveRow> rows);
+std::map<int, Series> series_of(std::span<const MeasuredCollective> rows);
 
 // Interpolated; as it stays beyond the ends.
 double log_us_at(const Series& series, double log2_bytes);

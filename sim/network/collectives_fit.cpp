@@ -19,14 +19,14 @@ namespace {
 constexpr double kLeastProfiledBytes = 1 << 20;
 constexpr std::string_view kProfiled = "vidur";
 
-bool is_usable(const CollectiveRow& r) {
+bool is_usable(const MeasuredCollective& r) {
   if (!(r.us > 0) || r.shape.ranks < 2 || r.shape.bytes <= 0) return false;
   return r.source != kProfiled || r.shape.op == CollectiveOp::send || r.shape.bytes >= kLeastProfiledBytes;
 }
 
 using Key = std::tuple<CollectiveStack, CollectiveOp, bool, bool, int>;  // stack, op, eager, integer, nodes
 
-Key key_of(const CollectiveRow& r) {
+Key key_of(const MeasuredCollective& r) {
   const bool integer = r.shape.dtype == DType::int8 && r.shape.op == CollectiveOp::all_reduce;
   return {r.shape.stack, r.shape.op, r.shape.eager, integer, r.shape.nodes};
 }
@@ -38,18 +38,18 @@ CollectiveModel model_with(const Key& key) {
 }
 
 // NCCL first, graphs before eager: what others build on.
-using Groups = std::map<Key, std::vector<CollectiveRow>>;
+using Groups = std::map<Key, std::vector<MeasuredCollective>>;
 
-Groups groups_of(std::span<const CollectiveRow> rows) {
+Groups groups_of(std::span<const MeasuredCollective> rows) {
   Groups groups;
-  for (const CollectiveRow& r : rows)
+  for (const MeasuredCollective& r : rows)
     if (is_usable(r)) groups[key_of(r)].push_back(r);
   return groups;
 }
 
-std::string origin_of(std::span<const CollectiveRow> rows) {
+std::string origin_of(std::span<const MeasuredCollective> rows) {
   std::set<std::string> names;
-  for (const CollectiveRow& r : rows) names.insert(r.source + " on " + r.gpu);
+  for (const MeasuredCollective& r : rows) names.insert(r.source + " on " + r.gpu);
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
@@ -62,17 +62,17 @@ const CollectiveModel* find_model(const CollectiveNetwork& network, const Key& k
 }
 
 // Series of the same operation on each sister. What a stack's kernels can use depends on the host.
-std::vector<SisterSeries> sister_series(std::span<const CollectiveRow> rows, std::string_view topo) {
-  std::map<std::string, std::vector<CollectiveRow>> by_gpu;
-  for (const CollectiveRow& r : rows)
+std::vector<SisterSeries> sister_series(std::span<const MeasuredCollective> rows, std::string_view topo) {
+  std::map<std::string, std::vector<MeasuredCollective>> by_gpu;
+  for (const MeasuredCollective& r : rows)
     if (r.topo == topo || r.shape.stack == CollectiveStack::nccl) by_gpu[r.gpu + " " + r.topo].push_back(r);
   std::vector<SisterSeries> all;
   for (const auto& [gpu, own] : by_gpu) all.push_back({own.front().topo == topo, series_of(own)});
   return all;
 }
 
-CollectiveModel fit_model(const Key& key, const std::vector<CollectiveRow>& rows,
-                          const std::vector<CollectiveRow>& sisters, const CollectiveNetwork& network) {
+CollectiveModel fit_model(const Key& key, const std::vector<MeasuredCollective>& rows,
+                          const std::vector<MeasuredCollective>& sisters, const CollectiveNetwork& network) {
   const LinkKind link = link_kind(rows.front().gpu, rows.front().topo);
   const Key library{CollectiveStack::nccl, CollectiveOp::all_reduce, false, std::get<3>(key), std::get<4>(key)};
   Key graph = key;
@@ -98,7 +98,7 @@ void add_sisters_models(const Groups& own, const Groups& sisters, CollectiveNetw
   }
 }
 
-CollectiveNetwork fit_network(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters) {
+CollectiveNetwork fit_network(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters) {
   CollectiveNetwork network;
   network.topo = rows.front().topo;
   network.spans_hosts = network.topo == "nvl72";
@@ -107,7 +107,7 @@ CollectiveNetwork fit_network(std::span<const CollectiveRow> rows, std::span<con
   for (const auto& [key, group] : own) {
     const auto sister = others.find(key);
     network.models.push_back(
-        fit_model(key, group, sister == others.end() ? std::vector<CollectiveRow>{} : sister->second, network));
+        fit_model(key, group, sister == others.end() ? std::vector<MeasuredCollective>{} : sister->second, network));
   }
   if (std::any_of(own.begin(), own.end(), [](const auto& entry) { return std::get<4>(entry.first) == 1; }))
     add_sisters_models(own, others, network);
@@ -115,9 +115,9 @@ CollectiveNetwork fit_network(std::span<const CollectiveRow> rows, std::span<con
 }
 
 // What the rows between hosts say about one rank's adapter, given what happens inside.
-void fit_between(std::span<const CollectiveRow> all, CollectiveNetwork& network) {
-  std::vector<CollectiveRow> rows;
-  for (const CollectiveRow& r : all)
+void fit_between(std::span<const MeasuredCollective> all, CollectiveNetwork& network) {
+  std::vector<MeasuredCollective> rows;
+  for (const MeasuredCollective& r : all)
     if (is_usable(r) && r.shape.nodes > 1) rows.push_back(r);
   if (rows.empty() || network.spans_hosts) return;
   CollectiveNetwork trial = network;
@@ -154,16 +154,16 @@ std::string_view link_of(std::string_view gpu) {
 
 }  // namespace
 
-std::vector<CollectiveRow> sister_rows(std::span<const CollectiveRow> rows, std::string_view gpu) {
-  std::vector<CollectiveRow> sisters;
-  for (const CollectiveRow& r : rows)
+std::vector<MeasuredCollective> sisters_of(std::span<const MeasuredCollective> rows, std::string_view gpu) {
+  std::vector<MeasuredCollective> sisters;
+  for (const MeasuredCollective& r : rows)
     if (r.gpu != gpu && link_of(r.gpu) == link_of(gpu) && !r.topo.starts_with("pcie")) sisters.push_back(r);
   return sisters;
 }
 
-CollectiveCalibration fit_collectives(std::span<const CollectiveRow> rows, std::span<const CollectiveRow> sisters) {
-  std::map<std::string, std::vector<CollectiveRow>> by_topo;
-  for (const CollectiveRow& r : rows) by_topo[r.topo].push_back(r);
+CollectiveCalibration fit_collectives(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters) {
+  std::map<std::string, std::vector<MeasuredCollective>> by_topo;
+  for (const MeasuredCollective& r : rows) by_topo[r.topo].push_back(r);
   CollectiveCalibration calibration;
   for (const auto& [topo, group] : by_topo) {
     if (groups_of(group).empty()) continue;
@@ -177,12 +177,12 @@ CollectiveCalibration fit_collectives(std::span<const CollectiveRow> rows, std::
   return calibration;
 }
 
-std::map<std::string, CollectiveCalibration> fit_collective_sets(std::span<const CollectiveRow> rows) {
-  std::map<std::string, std::vector<CollectiveRow>> by_gpu;
-  for (const CollectiveRow& r : rows) by_gpu[r.gpu].push_back(r);
+std::map<std::string, CollectiveCalibration> fit_collective_sets(std::span<const MeasuredCollective> rows) {
+  std::map<std::string, std::vector<MeasuredCollective>> by_gpu;
+  for (const MeasuredCollective& r : rows) by_gpu[r.gpu].push_back(r);
   std::map<std::string, CollectiveCalibration> sets;
   for (const auto& [gpu, own] : by_gpu) {
-    const std::vector<CollectiveRow> sisters = sister_rows(rows, gpu);
+    const std::vector<MeasuredCollective> sisters = sisters_of(rows, gpu);
     CollectiveCalibration calibration = fit_collectives(own, sisters);
     set_bands(own, sisters, calibration);
     sets.emplace(gpu, std::move(calibration));

@@ -47,13 +47,13 @@ std::string implementation_name(CollectiveStack stack, bool eager) {
   return to_string(stack);
 }
 
-CollectiveRowReader::CollectiveRowReader(const MeasuredTable& table)
+CollectiveReader::CollectiveReader(const MeasuredTable& table)
     : gpu_(table, "gpu"), source_(table, "source"), topo_(table, "topo"), op_(table, "op"), impl_(table, "impl", "nccl"),
       dtype_(table, "dtype", "bf16"), bytes_(table, "bytes"), ranks_(table, "ranks"), nodes_(table, "nodes", "1"),
       time_us_(table, "time_us") {}
 
-Result<CollectiveRow> CollectiveRowReader::read(const MeasuredRow& row) const {
-  CollectiveRow r;
+Result<MeasuredCollective> CollectiveReader::read(const MeasuredRow& row) const {
+  MeasuredCollective r;
   r.gpu = gpu_.text(row);
   r.source = source_.text(row);
   r.topo = topo_.text(row);
@@ -83,10 +83,10 @@ Result<CollectiveRow> CollectiveRowReader::read(const MeasuredRow& row) const {
   return r;
 }
 
-Result<std::vector<CollectiveRow>> read_collective_rows(const MeasuredTable& table) {
+Result<std::vector<MeasuredCollective>> read_collectives(const MeasuredTable& table) {
   if (auto ok = require_columns(table, {"gpu", "op", "bytes", "ranks", "time_us"}); !ok) return ok.error();
-  const CollectiveRowReader reader(table);
-  std::vector<CollectiveRow> rows;
+  const CollectiveReader reader(table);
+  std::vector<MeasuredCollective> rows;
   rows.reserve(table.rows.size());
   for (const MeasuredRow& row : table.rows) {
     auto read = reader.read(row);
