@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <locale>
 #include <map>
+#include <set>
 #include <sstream>
 
 namespace tpsim {
@@ -39,6 +40,17 @@ std::vector<int> group_folds(std::span<const double> group_of_row, int folds) {
     names.push_back(text.str());
   }
   return group_folds(names, folds);
+}
+
+std::vector<int> spread_folds(std::span<const double> group_of_row, int folds) {
+  const std::set<double> groups(group_of_row.begin(), group_of_row.end());
+  std::map<double, int> fold_of;
+  int next = 0;
+  for (double group : groups) fold_of[group] = next++ % std::max(folds, 1);
+  std::vector<int> result;
+  result.reserve(group_of_row.size());
+  for (double group : group_of_row) result.push_back(fold_of[group]);
+  return result;
 }
 
 }  // namespace tpsim

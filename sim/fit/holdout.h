@@ -16,5 +16,8 @@ std::uint64_t group_hash(std::string_view group);
 // folds differ by at most one group.
 std::vector<int> group_folds(std::span<const std::string> group_of_row, int folds);
 std::vector<int> group_folds(std::span<const double> group_of_row, int folds);
+// Groups on a scale: the sorted values are dealt out in turn, so that neighbours land in different folds and every gap
+// that a fold leaves is one value wide.
+std::vector<int> spread_folds(std::span<const double> group_of_row, int folds);
 
 }  // namespace tpsim

@@ -65,6 +65,27 @@ void add_smoothing(const std::vector<GridAxis>& axes, const Sizes& sizes, std::s
   }
 }
 
+// Conjugate gradients with the diagonal as preconditioner; `lower` holds the lower triangle.
+Eigen::VectorXd solve(const Eigen::SparseMatrix<double>& lower, const Eigen::VectorXd& right) {
+  constexpr int kMostSteps = 2000;
+  constexpr double kAccuracy = 1e-6;
+  const Eigen::VectorXd inverse = lower.diagonal().cwiseInverse();
+  Eigen::VectorXd x = Eigen::VectorXd::Zero(right.size()), r = right, z = inverse.cwiseProduct(r), direction = z;
+  double product = r.dot(z);
+  const double enough = kAccuracy * kAccuracy * right.squaredNorm();
+  for (int step = 0; step < kMostSteps && r.squaredNorm() > enough; ++step) {
+    const Eigen::VectorXd applied = lower.selfadjointView<Eigen::Lower>() * direction;
+    const double length = product / direction.dot(applied);
+    x += length * direction;
+    r -= length * applied;
+    z = inverse.cwiseProduct(r);
+    const double next = r.dot(z);
+    direction = z + next / product * direction;
+    product = next;
+  }
+  return x;
+}
+
 std::int16_t stored(double value, double most) {
   return static_cast<std::int16_t>(std::lround(std::clamp(value, -most, most) / ResidualGrid::kStep));
 }
@@ -88,7 +109,7 @@ ResidualGrid ResidualGrid::fit(std::vector<GridAxis> axes, std::span<const GridS
   const auto n = static_cast<Eigen::Index>(sizes.total);
   Eigen::SparseMatrix<double> matrix(n, n);
   matrix.setFromTriplets(normal.begin(), normal.end());
-  const Eigen::VectorXd x = Eigen::SimplicialLDLT<Eigen::SparseMatrix<double>, Eigen::Lower>(matrix).solve(right);
+  const Eigen::VectorXd x = solve(matrix, right);
 
   ResidualGrid grid;
   grid.axes_ = std::move(axes);

@@ -111,6 +111,11 @@ TEST_CASE("group_folds: rows of a group stay together and every fold has its gro
   CHECK(group_hash("") == 14695981039346656037u);
 }
 
+TEST_CASE("spread_folds: neighbouring values land in different folds", "[fit]") {
+  const std::vector<double> widths{4096, 1024, 2048, 1024, 8192};
+  CHECK(spread_folds(widths, 2) == std::vector<int>{0, 0, 1, 0, 1});
+}
+
 TEST_CASE("summarise: median, p90, mean and signed bias of predicted / measured - 1", "[fit]") {
   const std::vector<double> predicted{110, 90, 100, 80, -1}, measured{100, 100, 100, 100, 100};
   const ErrorSummary s = summarise(predicted, measured);
