@@ -79,6 +79,7 @@ struct ShardSpec {
   int rule = -1;                          // index into Analysis::rules; -1 = no rule, a full copy on every rank
   std::string strategy;                   // of that rule, "" without
   Placement placement = Replicate{};      // over the mesh of this parameter (tp, or ep for whole experts)
+  double factor = 1;                      // the strategy multiplies the loaded values by it
   std::vector<RankShard> ranks;           // one per rank
 };
 

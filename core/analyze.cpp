@@ -10,6 +10,7 @@
 #include "core/lint.h"
 #include "core/machine.h"
 #include "core/placed_model.h"
+#include "core/recorder.h"
 #include "core/shard_list.h"
 #include "core/tensor_ops.h"
 
@@ -122,7 +123,7 @@ void count_rules(const PlacedModel& placed, Analysis& a) {
 
 }  // namespace
 
-Result<Analysis> analyze(const Model& model, const AnalysisRequest& request) {
+Result<Analysis> analyze(const Model& model, const AnalysisRequest& request, Recording* recording) {
   if (auto sizes = check_sizes(request); !sizes) return sizes.error();
   if (auto volume = check_volume(model, request); !volume) return volume.error();
   Analysis a;
@@ -151,7 +152,11 @@ Result<Analysis> analyze(const Model& model, const AnalysisRequest& request) {
     a.verdict = Verdict::unknown;
     a.complete = false;
   } else {
+    Recorder recorder;
+    if (recording != nullptr) m.recorder = &recorder;
     ForwardRun run = run_forward(m, model, placed, request);
+    if (recording != nullptr) *recording = std::move(recorder.recording);
+    m.recorder = nullptr;
     a.traces = std::move(run.traces);
     a.steps = std::move(run.steps);
     if (m.failed()) {

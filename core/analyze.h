@@ -8,6 +8,8 @@
 
 namespace tpsim {
 
+struct Recording;
+
 enum class PlanKind { automatic, none, manual };
 
 struct PlanChoice {
@@ -28,7 +30,8 @@ struct AnalysisRequest {
 // Never fails on a bad plan: what is wrong with it is the verdict and the diagnostics. Errors: sizes that no mesh can have
 // (tp < 1, more than kMaxRanks), or a data file that cannot be used.
 inline constexpr int kMaxRanks = 1024;
-Result<Analysis> analyze(const Model& model, const AnalysisRequest& request);
+// With a `recording`, what every rank does is written down there; it is whole where the analysis is complete.
+Result<Analysis> analyze(const Model& model, const AnalysisRequest& request, Recording* recording = nullptr);
 
 // Sizes from 1 to `limit` at which the verdict is "right", by running the analysis at each.
 std::vector<int> valid_tp_sizes(const Model& model, const AnalysisRequest& request, int limit = 64);

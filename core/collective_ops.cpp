@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/op_steps.h"
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
@@ -15,7 +16,9 @@ using ops::wrapped;
 
 }  // namespace
 
-TensorState all_reduce(Machine& m, const TensorState& x, Machine::When when) {
+namespace {
+
+TensorState reduced(Machine& m, const TensorState& x, Machine::When when) {
   TensorState result = x;
   result.belief.reset();
   m.communicate(CollectiveOp::all_reduce, x, x.local.at(0).numel(), when);
@@ -33,7 +36,7 @@ TensorState all_reduce(Machine& m, const TensorState& x, Machine::When when) {
   return result;
 }
 
-TensorState all_gather(Machine& m, const TensorState& x, int dim, bool padded, Machine::When when) {
+TensorState gathered(Machine& m, const TensorState& x, int dim, bool padded, Machine::When when) {
   TensorState result = x;
   result.storage = -1;
   result.belief.reset();
@@ -59,23 +62,7 @@ TensorState all_gather(Machine& m, const TensorState& x, int dim, bool padded, M
   return result;
 }
 
-TensorState reduce_scatter(Machine& m, const TensorState& x, int dim, Machine::When when) {
-  dim = wrapped(dim, x.ideal.rank());
-  m.communicate(CollectiveOp::reduce_scatter, x, x.local.at(0).numel(), when);
-  TensorState whole = x;
-  whole.belief.reset();
-  if (x.layout.content == Content::partial)
-    whole.layout.content = Content::replicated;
-  else if (x.layout.content == Content::replicated)
-    whole.layout.scale *= m.ranks();
-  else if (x.layout.content == Content::sharded)
-    whole.layout = m.wrong("TP108", "the ranks' different shards are added up");
-  whole = local_chunk(m, whole, dim, false);
-  whole.storage = -1;
-  return whole;
-}
-
-TensorState local_chunk(Machine& m, const TensorState& x, int dim, bool empty_is_fault) {
+TensorState own_chunk(Machine& m, const TensorState& x, int dim, bool empty_is_fault) {
   TensorState result = x;
   result.belief.reset();
   dim = wrapped(dim, x.ideal.rank());
@@ -96,6 +83,50 @@ TensorState local_chunk(Machine& m, const TensorState& x, int dim, bool empty_is
   else
     result.layout = m.wrong("TP108", "an input that is not whole on every rank is split again");
   return checked(m, std::move(result));
+}
+
+TensorState scattered(Machine& m, const TensorState& x, int dim, Machine::When when) {
+  dim = wrapped(dim, x.ideal.rank());
+  m.communicate(CollectiveOp::reduce_scatter, x, x.local.at(0).numel(), when);
+  TensorState whole = x;
+  whole.belief.reset();
+  if (x.layout.content == Content::partial)
+    whole.layout.content = Content::replicated;
+  else if (x.layout.content == Content::replicated)
+    whole.layout.scale *= m.ranks();
+  else if (x.layout.content == Content::sharded)
+    whole.layout = m.wrong("TP108", "the ranks' different shards are added up");
+  whole = own_chunk(m, whole, dim, false);
+  whole.storage = -1;
+  return whole;
+}
+
+}  // namespace
+
+TensorState all_reduce(Machine& m, const TensorState& x, Machine::When when) {
+  TensorState result = reduced(m, x, when);
+  note(m, Primitive::reduce, {&x}, {&result});
+  return result;
+}
+
+TensorState all_gather(Machine& m, const TensorState& x, int dim, bool padded, Machine::When when) {
+  TensorState result = gathered(m, x, dim, padded, when);
+  dim = wrapped(dim, x.ideal.rank());
+  if (RecordedOp* noted = note(m, Primitive::gather, {&x}, {&result}, {dim}))
+    for (int r = 0; r < m.ranks(); ++r) noted->ranges.push_back({{0, x.local.at(r)[dim]}});
+  return result;
+}
+
+TensorState reduce_scatter(Machine& m, const TensorState& x, int dim, Machine::When when) {
+  TensorState result = scattered(m, x, dim, when);
+  note(m, Primitive::scatter, {&x}, {&result}, {wrapped(dim, x.ideal.rank())});
+  return result;
+}
+
+TensorState local_chunk(Machine& m, const TensorState& x, int dim, bool empty_is_fault) {
+  TensorState result = own_chunk(m, x, dim, empty_is_fault);
+  note(m, Primitive::own_chunk, {&x}, {&result}, {wrapped(dim, x.ideal.rank()), m.ranks()});
+  return result;
 }
 
 }  // namespace tpsim

@@ -171,7 +171,7 @@ void extension_before(Machine& m, const Hook& hook, ModuleCall& call) {
       return sequence_before(m, call);
     case vocab_parallel_padded: return vocabulary_before(m, call);
     case kv_replicate: return kv_before(m, hook, call);
-    default: return hook::dispatch_before(m, call);
+    default: return hook::dispatch_before(m, hook, call);
   }
 }
 

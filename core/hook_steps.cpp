@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/op_steps.h"
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim::hook {
@@ -93,6 +94,12 @@ void only_first(ModuleCall& call) {
   if (call.positional.size() > 1) call.positional.resize(1);
 }
 
+void divide_by_ranks(Machine& m, TensorState& x) {
+  TensorState part = linear_map(m, x, 1.0 / m.ranks(), "div");
+  if (RecordedOp* noted = note(m, Op::scale, {&x}, {&part})) noted->number = 1.0 / m.ranks();
+  x = std::move(part);
+}
+
 void ep_router_after(Machine& m, const Hook& hook, ModuleCall& call) {
   const bool three = m.dialect().at_least(5, 0);
   const std::size_t first = three ? 1 : 0;
@@ -122,6 +129,8 @@ void ep_router_after(Machine& m, const Hook& hook, ModuleCall& call) {
     return;
   }
   call.output.items[first + 1].tensor.elements = Elements::masked_routing;
+  if (scores.is_tensor())
+    note_own_routes(m, call.output.items[first].tensor, call.output.items[first + 1].tensor, experts, m.ranks(), cuts_scores);
   if (m.dialect().at_least(5, 17) && call.output.items[first].is_tensor())
     reduce_gradient(m, call.output.items[first].tensor);
 }

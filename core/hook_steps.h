@@ -25,6 +25,7 @@ TensorState* first_input(Machine& m, ModuleCall& call, const char* library_if_mi
 TensorState* output_tensor(Machine& m, ModuleCall& call, const char* library);
 // A pre-hook that returns one value replaces all positional arguments by it.
 void only_first(ModuleCall& call);
+void divide_by_ranks(Machine& m, TensorState& x);
 
 // Backward collectives: the gradient of `x` is summed; the pieces of a cut input's gradient are gathered.
 void reduce_gradient(Machine& m, const TensorState& x);
@@ -55,7 +56,7 @@ void custom_before(Machine& m, const CustomStrategy& strategy, ModuleCall& call)
 void custom_after(Machine& m, const CustomStrategy& strategy, ModuleCall& call);
 
 // Experts reached by moving tokens (5.19 on).
-void dispatch_before(Machine& m, ModuleCall& call);
+void dispatch_before(Machine& m, const Hook& hook, ModuleCall& call);
 void dispatch_after(Machine& m, const Hook& hook, ModuleCall& call);
 
 }  // namespace tpsim::hook

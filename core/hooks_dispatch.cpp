@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim::hook {
@@ -46,7 +47,7 @@ bool exchanges_at_inference(const Machine& m, const Hook& hook) {
 
 }  // namespace
 
-void dispatch_before(Machine& m, ModuleCall& call) {
+void dispatch_before(Machine& m, const Hook& hook, ModuleCall& call) {
   std::vector<ForwardValue*> given;
   for (auto& v : call.positional) given.push_back(&v);
   for (auto& [name, v] : call.keyword) given.push_back(&v);
@@ -55,6 +56,10 @@ void dispatch_before(Machine& m, ModuleCall& call) {
     return;
   }
   given[1]->tensor.elements = Elements::masked_routing;
+  if (exchanges_at_inference(m, hook))
+    note_unsupported(m, "an exchange of tokens between the ranks that hold the experts", given[0]->tensor);
+  else
+    note_own_routes(m, given[2]->tensor, given[1]->tensor, hook.model->experts, m.ranks(), false);
   use_local_parameters(call);
 }
 

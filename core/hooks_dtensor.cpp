@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim::hook {
@@ -29,6 +30,7 @@ void reduce_first_output(Machine& m, ModuleCall& call) {
   for (int i = 1; i < item.rank(); ++i) inner.push_back(item[i]);
   m.communicate(CollectiveOp::all_reduce, inner, inner.numel(), m.workload().activations, Machine::When::both);
   target->tensor.layout = m.wrong("TP106", "this version's gather reduces only the first sequence of the batch");
+  note_unsupported(m, "a reduction of the first sequence only", target->tensor);
 }
 
 }  // namespace

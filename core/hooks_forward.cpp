@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim::hook {
@@ -62,7 +63,7 @@ void forward_after_colwise(Machine& m, const Hook& hook, ModuleCall& call, Tenso
 void forward_before(Machine& m, const Hook& hook, ModuleCall& call) {
   const StrategyKind kind = hook.kind;
   if (kind == StrategyKind::ep_dispatch_experts || kind == StrategyKind::all_to_all_experts)
-    return dispatch_before(m, call);
+    return dispatch_before(m, hook, call);
   if (kind == StrategyKind::local_params) return use_local_parameters(call);
   if (kind == StrategyKind::replicated_with_grad_allreduce) {
     for (const TensorState& p : call.parameters) {
@@ -92,8 +93,7 @@ void forward_before(Machine& m, const Hook& hook, ModuleCall& call) {
   }
   if (kind == StrategyKind::moe_tp_experts) return forward_before_experts(m, hook, call, *x);
   if (kind == StrategyKind::moe_identity_expert) {
-    *x = linear_map(m, *x, 1.0 / m.ranks(), "div");
-    return;
+    return divide_by_ranks(m, *x);
   }
   for (TensorState& p : call.parameters) p.belief = Belief{Replicate{}, p.local.at(0)};
   if (x->ideal.rank() < 2) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim::hook {
@@ -52,6 +53,7 @@ void plain_after_embedding_rows(Machine& m, ModuleCall& call, const TensorState&
     TensorState mask = unsqueeze(m, ids, -1);
     mask.layout = m.wrong("TP123", "features are compared with the rank's range of rows, as if they were token ids");
     out = binary(m, Binary::mul, out, mask);
+    note_unsupported(m, "a mask of token ids over features", out);
     return;
   }
   const TensorState* table = &call.parameters[static_cast<std::size_t>(call.parameter_index("weight"))];
@@ -103,7 +105,7 @@ void plain_before(Machine& m, const Hook& hook, ModuleCall& call) {
     case StrategyKind::moe_identity_expert: {
       only_first(call);
       TensorState* x = first_input(m, call, "TypeError: unsupported operand for /: tuple and int");
-      if (x != nullptr) *x = linear_map(m, *x, 1.0 / m.ranks(), "div");
+      if (x != nullptr) divide_by_ranks(m, *x);
       return;
     }
     case StrategyKind::replicated_with_grad_allreduce:

@@ -11,6 +11,7 @@
 #include "core/leaf_call.h"
 #include "core/operand_origin.h"
 #include "core/operation_step.h"
+#include "core/recorder.h"
 #include "core/recurrent_ops.h"
 #include "core/strategy_hooks.h"
 #include "core/tensor_ops.h"
@@ -20,6 +21,22 @@ namespace tpsim {
 namespace {
 
 constexpr int kUnused = -1;
+
+// Operations that strategies use, too, or that move tensors on the way, are noted where they run.
+bool notes_itself(Op op) {
+  switch (op) {
+    case Op::add:
+    case Op::sub:
+    case Op::mul:
+    case Op::div:
+    case Op::linear:
+    case Op::norm_free:
+    case Op::lookup:
+    case Op::slice:
+    case Op::split_size: return true;
+    default: return false;
+  }
+}
 
 struct LayerRun {
   int node = 0;
@@ -47,9 +64,12 @@ public:
     ModuleCall call;
     call.keyword.emplace_back("input_ids", ids);
     settle(call.keyword.back().second);
+    if (m_.recorder != nullptr)
+      call.keyword.back().second.tensor.value = m_.recorder->recording.input = m_.recorder->new_value();
     run_.output = call_module(placed_.root, call);
     if (run_.output.is_tensor()) run_.output_origin = describe_operand(m_, run_.output.tensor);
     close_ends();
+    if (m_.recorder != nullptr && run_.output.is_tensor()) m_.recorder->recording.output = run_.output.tensor.value;
     run_.traces.pop_back();  // the spare one
     return std::move(run_);
   }
@@ -66,8 +86,10 @@ private:
   }
 
   void close_ends() {
-    if (current_.operations.empty() && current_.forward.empty() && current_.backward.empty()) return;
+    const bool recorded = m_.recorder != nullptr && m_.recorder->has_ends();
+    if (current_.operations.empty() && current_.forward.empty() && current_.backward.empty() && !recorded) return;
     keep_trace(std::move(current_), "");
+    if (m_.recorder != nullptr) m_.recorder->close_ends();
     current_ = Trace{};
   }
 
@@ -86,6 +108,7 @@ private:
     for (const PlacedParameter& p : node.parameters) {
       call.parameters.push_back(p.state);
       call.parameters.back().storage = kPersistentStorage;
+      note_parameter(m_, type.parameters[call.parameters.size() - 1].name, call.parameters.back());
     }
     call.hidden.assign(type.parameters.size(), 0);
     const int rule_before = m_.rule;
@@ -113,6 +136,7 @@ private:
     if (hook) explain(causes, outputs);
     if (!m_.failed()) settle(call.output);
     if (hook && !m_.failed()) graph_.draw_collectives(call.output, outputs);
+    note_output(m_, call.output);
     m_.rule = rule_before;
     return std::move(call.output);
   }
@@ -292,12 +316,40 @@ private:
       default: {
         const std::size_t before = m_.trace == nullptr ? 0 : m_.trace->operations.size();
         const std::size_t causes = m_.causes().size();
+        take_numbers(code, *call.type);
         ForwardValue value = run_operation(m_, code, slots, splits_sequence_);
+        note_operation(code, slots, value);
         if (m_.failed() || m_.causes().size() > causes) explain(causes, inputs_of(code, slots));
         graph_.draw_operation(code, before, slots, value);
         return store(code, slots, std::move(value));
       }
     }
+  }
+
+  // The activation function of fused experts may be a child module.
+  void take_numbers(const Instruction& code, const ModuleType& type) {
+    if (m_.recorder == nullptr) return;
+    RecordedOp& numbers = m_.recorder->numbers = {};
+    numbers.ints = code.ints;
+    numbers.number = code.number;
+    numbers.softcap = code.softcap;
+    numbers.text = code.text;
+    if (code.op == Op::norm_free) numbers.ints = {0};
+    if (code.op == Op::lookup) numbers.number = 1;
+    if (code.child >= 0) numbers.text = model_.type(type.children[static_cast<std::size_t>(code.child)].types.front()).text;
+  }
+
+  void note_operation(const Instruction& code, const std::vector<ForwardValue>& slots, ForwardValue& value) {
+    if (m_.recorder == nullptr || notes_itself(code.op)) return;
+    std::vector<const TensorState*> inputs;
+    for (int slot : code.inputs) {
+      const bool tensor = slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor();
+      inputs.push_back(tensor ? &slots[static_cast<std::size_t>(slot)].tensor : nullptr);
+    }
+    std::vector<TensorState*> results;
+    if (value.is_tensor()) results.push_back(&value.tensor);
+    for (ForwardValue& item : value.items) results.push_back(&item.tensor);
+    note(m_, code.op, inputs, results);
   }
 
   static std::vector<ForwardValue> inputs_of(const Instruction& code, const std::vector<ForwardValue>& slots) {
@@ -315,26 +367,29 @@ private:
 
   ForwardValue own_tensor(const Instruction& code, const PlacedNode& node, ModuleCall& call) {
     if (code.child >= 0)
-      return tensor_of_child(node.children[static_cast<std::size_t>(code.child)].nodes.front(), code.text);
+      return tensor_of_child(node.children[static_cast<std::size_t>(code.child)].nodes.front(), code.text,
+                             call.type->children[static_cast<std::size_t>(code.child)].name);
     if (const TensorState* p = call.parameter(code.text)) return *p;
     for (const ParameterSpec& buffer : call.type->buffers)
       if (buffer.name == code.text) {
         TensorState state = replicated(m_, buffer.shape);
         state.storage = kPersistentStorage;
         if (placed_.distributes_everything) state.belief = Belief{Replicate{}, buffer.shape};
+        note_parameter(m_, buffer.name, state);
         return state;
       }
     return {};
   }
 
   // A child's parameter that the code reads without calling the child: its hook does not run.
-  ForwardValue tensor_of_child(int node_index, const std::string& name) const {
+  ForwardValue tensor_of_child(int node_index, const std::string& name, const std::string& child) {
     const PlacedNode& node = placed_.node(node_index);
     const auto& parameters = model_.type(node.type).parameters;
     for (std::size_t i = 0; i < parameters.size(); ++i)
       if (parameters[i].name == name) {
         TensorState state = node.parameters[i].state;
         state.storage = kPersistentStorage;
+        note_parameter(m_, child + "." + name, state);
         return state;
       }
     return {};
@@ -394,14 +449,10 @@ private:
     one.local = x.local.map([&](Shape s) { return s.with(dim, 1); });
     const bool along = x.layout.content == Content::sharded && x.layout.dim == dim;
     if (along) one.layout = Layout{};
-    ModuleCall call;
-    call.positional.emplace_back(one);
-    const std::string before = enter(self.type->children[child].name);
-    enter("0");
-    ForwardValue done = call_module(list.nodes.front(), call);
+    ForwardValue done = call_on_slice(list, self.type->children[child].name, one, x, dim, 0);
     if (m_.failed() || !done.is_tensor()) return {};
-    m_.module = before;
     TensorState out = done.tensor;
+    if (m_.recorder != nullptr) note_slices(list, self.type->children[child].name, one, x, dim, out);
     out.storage = kNewStorage;
     out.ideal[dim] = std::min(count, x.ideal[dim]);
     std::vector<Shape> locals;
@@ -410,6 +461,38 @@ private:
     out.local = RankShapes(std::move(locals));
     if (along) out.layout = m_.wrong("TP109", "every rank applies the norms of the first heads to its own heads");
     return checked(m_, std::move(out));
+  }
+
+  ForwardValue call_on_slice(const PlacedChild& list, const std::string& name, TensorState one, const TensorState& x,
+                             int dim, std::int64_t i) {
+    if (RecordedOp* noted = note(m_, Op::slice, {&x}, {&one})) {
+      noted->ints = {dim};
+      noted->ranges.assign(static_cast<std::size_t>(m_.ranks()), {{i, i + 1}});
+    }
+    ModuleCall call;
+    call.positional.emplace_back(std::move(one));
+    const std::string before = enter(name);
+    enter(std::to_string(i));
+    ForwardValue done = call_module(list.nodes[static_cast<std::size_t>(i)], call);
+    if (!m_.failed()) m_.module = before;
+    return done;
+  }
+
+  // The elements after the first: the analysis takes them to be alike, execution needs each one.
+  void note_slices(const PlacedChild& list, const std::string& name, const TensorState& one, const TensorState& x, int dim,
+                   TensorState& first) {
+    Trace* const trace = std::exchange(m_.trace, nullptr);
+    std::vector<TensorState> parts{first};
+    const auto count = std::min(static_cast<std::int64_t>(list.nodes.size()), x.local.at(0)[dim]);
+    for (std::int64_t i = 1; i < count && !m_.failed(); ++i)
+      parts.push_back(call_on_slice(list, name, one, x, dim, i).tensor);
+    m_.trace = trace;
+    std::vector<const TensorState*> inputs;
+    for (const TensorState& part : parts) inputs.push_back(&part);
+    TensorState whole = first;
+    whole.local = first.local.map([&](Shape s) { return s.with(dim, count); });
+    if (RecordedOp* noted = note(m_, Op::concat, inputs, {&whole})) noted->ints = {dim};
+    first.value = whole.value;
   }
 
   bool is_root(const PlacedNode& node) const { return &node == &placed_.node(placed_.root); }
@@ -521,11 +604,14 @@ private:
       run_.steps.push_back({run->trace, path});
       ForwardValue output = run->output;
       reuse_storage(output);
+      if (m_.recorder != nullptr) m_.recorder->add_step(values_of(call), output);
       return output;
     }
     current_ = Trace{};
     graph_.start();
     forget_nodes(call);
+    std::vector<int> outer;
+    if (m_.recorder != nullptr) outer = m_.recorder->open_layer(call);
     m_.prefix = path;
     m_.module.clear();
     m_.start_trace(&current_);
@@ -533,9 +619,11 @@ private:
     ForwardValue output = call_module(node, call);
     inside_layer_ = false;
     const int trace = keep_trace(std::move(current_), path);
+    if (m_.recorder != nullptr) m_.recorder->close_layer();
     if (m_.failed()) return {};
     m_.trace = nullptr;
     layers_.push_back({node, m_.gradients, std::move(inputs), trace, output});
+    if (m_.recorder != nullptr) m_.recorder->add_step(std::move(outer), output);
     return output;
   }
 
@@ -570,7 +658,10 @@ private:
     weight.local = RankShapes(weight.ideal);
     m_.data_dependent = true;
     TensorState out = x;
+    note(m_, Primitive::zeros, {&x}, {&out});
     for (std::size_t e = 0; e < list.nodes.size() && !m_.failed(); ++e) {
+      const auto index = static_cast<std::int64_t>(e);
+      note(m_, Primitive::expert_rows, {&x, &indices, &weights}, {&part, &weight}, {index});
       ModuleCall call;
       call.positional.emplace_back(part);
       const std::string before = enter(self.type->children[child].name);
@@ -586,6 +677,8 @@ private:
       out.layout = weighted.layout;
       out.ideal[-1] = weighted.ideal[-1];
       out.local = x.local.map([&](const Shape& s) { return s.with(s.rank() - 1, weighted.local.at(0)[-1]); });
+      const TensorState sum = out;
+      note(m_, Primitive::add_expert_rows, {&sum, &weighted, &indices}, {&out}, {index});
       release(result);
     }
     m_.data_dependent = false;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "core/recorder.h"
 #include "core/recurrent_ops.h"
 #include "core/tensor_ops.h"
 
@@ -34,7 +35,41 @@ ForwardValue run_rotary(Machine& m, ModuleCall& call) {
   };
   angles.ideal = widen(angles.ideal);
   angles.local = angles.local.map(widen);
-  return ForwardValue(std::vector<ForwardValue>{angles, angles});
+  TensorState sines = angles;
+  if (m.recorder != nullptr) {
+    std::vector<Rotary>& known = m.recorder->recording.rotaries;
+    note(m, Primitive::rotary, {positions}, {&angles, &sines}, {static_cast<std::int64_t>(known.size())});
+    known.push_back(call.type->rotary);
+  }
+  return ForwardValue(std::vector<ForwardValue>{std::move(angles), std::move(sines)});
+}
+
+}  // namespace
+
+namespace {
+
+// What a leaf computes with beside its tensors.
+void take_numbers(Machine& m, const ModuleType& type) {
+  if (m.recorder == nullptr) return;
+  RecordedOp& numbers = m.recorder->numbers = {};
+  numbers.text = type.text;
+  numbers.number = type.kind == ModuleKind::embedding ? type.scale : type.eps;
+  numbers.offset = type.offset;
+  numbers.ints = {type.kind == ModuleKind::layer_norm ? 1 : 0};
+}
+
+ForwardValue activated(Machine& m, const TensorState& x, const ModuleType& type) {
+  TensorState result = nonlinear(m, x, type.text.c_str());
+  note(m, Op::act, {&x}, {&result});
+  return result;
+}
+
+ForwardValue convolved(Machine& m, const TensorState& x, const ModuleCall& call) {
+  const TensorState& weight = *call.parameter("weight");
+  const TensorState* bias = call.parameter("bias");
+  TensorState result = causal_conv(m, x, weight, bias, call.type->extent);
+  note(m, Op::causal_conv, {&x, &weight, bias}, {&result});
+  return result;
 }
 
 }  // namespace
@@ -43,6 +78,7 @@ ForwardValue run_leaf(Machine& m, ModuleCall& call) {
   const TensorState* x = tensor_argument(m, call, 0);
   if (x == nullptr) return {};
   const ModuleType& type = *call.type;
+  take_numbers(m, type);
   switch (type.kind) {
     case ModuleKind::linear: return linear(m, *x, *call.parameter("weight"), call.parameter("bias"));
     case ModuleKind::conv1d: return linear(m, *x, *call.parameter("weight"), call.parameter("bias"), true);
@@ -50,12 +86,11 @@ ForwardValue run_leaf(Machine& m, ModuleCall& call) {
     case ModuleKind::rms_norm: return normalise(m, *x, call.parameter("weight"), call.parameter("bias"), false);
     case ModuleKind::layer_norm:
       return normalise(m, *x, call.parameter("weight"), call.parameter("bias"), type.class_name == "LayerNorm");
-    case ModuleKind::activation: return nonlinear(m, *x, type.text.c_str());
+    case ModuleKind::activation: return activated(m, *x, type);
     case ModuleKind::dropout:
     case ModuleKind::identity: return *x;
     case ModuleKind::rotary: return run_rotary(m, call);
-    case ModuleKind::depthwise_conv:
-      return causal_conv(m, *x, *call.parameter("weight"), call.parameter("bias"), type.extent);
+    case ModuleKind::depthwise_conv: return convolved(m, *x, call);
     case ModuleKind::block: break;
   }
   return {};

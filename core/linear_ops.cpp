@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/op_steps.h"
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
@@ -175,8 +176,32 @@ TensorState linear(Machine& m, const TensorState& given, const TensorState& w, c
   if (bias != nullptr) result.layout = with_bias(m, result, *bias);
   result = checked(m, std::move(result));
   record_linear(m, x, w, result, out, in);
+  if (RecordedOp* noted = note(m, Op::linear, {&x, &w, bias}, {&result})) noted->ints = {transposed ? 1 : 0};
   return result;
 }
+
+namespace {
+
+// The rows that a rank's table answers for where ids of other rows give zeros. Plain tables count from the rank's own size.
+std::vector<std::vector<Range>> answered_rows(const Machine& m, const TensorState& table) {
+  if (m.dialect().generation() != Generation::plain_hooks || table.belief) return ranges_of(m, table);
+  std::vector<std::vector<Range>> rows;
+  for (int r = 0; r < m.ranks(); ++r) {
+    const std::int64_t own = table.local.at(r)[0];
+    rows.push_back({{r * own, (r + 1) * own}});
+  }
+  return rows;
+}
+
+void note_embedding(Machine& m, const TensorState& ids, const TensorState& table, bool masked, TensorState& result) {
+  RecordedOp* noted = note(m, Primitive::embedding, {&ids, &table}, {&result});
+  if (noted == nullptr) return;
+  noted->number = m.recorder->numbers.number;
+  const bool by_columns = table.layout.content == Content::sharded && table.layout.dim != 0;
+  if (masked && !by_columns) noted->ranges = answered_rows(m, table);
+}
+
+}  // namespace
 
 TensorState embedding(Machine& m, const TensorState& ids, const TensorState& table) {
   TensorState result;
@@ -231,6 +256,7 @@ TensorState embedding(Machine& m, const TensorState& ids, const TensorState& tab
   op.name = "embedding";
   op.output_bytes = op.input_bytes = heaviest_bytes(result, m);
   m.record(std::move(op));
+  note_embedding(m, ids, table, masked, result);
   return result;
 }
 

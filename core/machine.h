@@ -34,6 +34,8 @@ struct Cause {
   std::int64_t operations = 0;  // that the run had done before
 };
 
+class Recorder;
+
 class Machine {
 public:
   Machine(int ranks, const Dialect& dialect, const Workload& workload)
@@ -69,6 +71,8 @@ public:
   int group = 0;              // ranks of the collectives; 0 = all
   bool data_dependent = false;
   bool gradients = true;  // false: under torch.no_grad
+
+  Recorder* recorder = nullptr;  // null: nothing is written down for execution
 
   Trace* trace = nullptr;
   void record(Operation operation);

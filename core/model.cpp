@@ -138,6 +138,17 @@ std::string filled_pattern(std::string_view pattern, const std::vector<std::stri
   return text;
 }
 
+bool covers(const CheckpointRule& rule, std::string_view name, std::vector<std::string>& indices) {
+  if (rule.how == CheckpointConversion::prefix) return name.starts_with(rule.module);
+  return match_pattern(rule.module, name, indices);
+}
+
+bool is_stacked(CheckpointConversion how) {
+  return how == CheckpointConversion::stack || how == CheckpointConversion::stack_concat;
+}
+
+}  // namespace
+
 const ParameterSpec* find_parameter(const Model& model, std::string_view name) {
   const ModuleType* type = &model.type(model.root);
   while (true) {
@@ -163,17 +174,6 @@ const ParameterSpec* find_parameter(const Model& model, std::string_view name) {
   }
 }
 
-bool covers(const CheckpointRule& rule, std::string_view name, std::vector<std::string>& indices) {
-  if (rule.how == CheckpointConversion::prefix) return name.starts_with(rule.module);
-  return match_pattern(rule.module, name, indices);
-}
-
-bool is_stacked(CheckpointConversion how) {
-  return how == CheckpointConversion::stack || how == CheckpointConversion::stack_concat;
-}
-
-}  // namespace
-
 std::vector<ParameterGroup> parameter_groups(const Model& model) { return GroupCollector(model).collect(); }
 
 std::vector<NamedParameter> named_parameters(const Model& model) {
@@ -196,6 +196,13 @@ std::int64_t parameter_count(const Model& model) {
     if (away != nullptr) total -= away->shape.numel();
   }
   return total;
+}
+
+const CheckpointRule* checkpoint_rule(const Model& model, std::string_view parameter) {
+  std::vector<std::string> indices;
+  const auto rule = std::find_if(model.checkpoint.begin(), model.checkpoint.end(),
+                                 [&](const auto& r) { return covers(r, parameter, indices); });
+  return rule == model.checkpoint.end() ? nullptr : &*rule;
 }
 
 std::vector<std::string> checkpoint_names(const Model& model, std::string_view parameter) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/rotary.h"
 #include "core/shape.h"
 
 namespace tpsim {
@@ -162,6 +163,7 @@ struct ModuleType {
   double eps = 0;           // norms
   double offset = 0;        // norms: multiply by weight + offset
   double scale = 1;         // embedding: factor on its output
+  Rotary rotary;            // rotary: what the config says about it
   bool operator==(const ModuleType&) const = default;
 };
 
@@ -220,6 +222,10 @@ struct NamedParameter {
 std::vector<NamedParameter> named_parameters(const Model& model);
 std::int64_t parameter_count(const Model& model);
 
+// The parameter or buffer with this concrete name; null = the model has none.
+const ParameterSpec* find_parameter(const Model& model, std::string_view name);
+// The rule that covers a module parameter (concrete name); null = it has the same name and form on disk.
+const CheckpointRule* checkpoint_rule(const Model& model, std::string_view parameter);
 // Names on disk of one module parameter (concrete name), in order of the pieces.
 std::vector<std::string> checkpoint_names(const Model& model, std::string_view parameter);
 

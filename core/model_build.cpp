@@ -9,12 +9,14 @@
 #include "core/expression_functions.h"
 #include "core/model_fields.h"
 #include "core/module_leaves.h"
+#include "core/rotary_config.h"
 
 namespace tpsim {
 
 namespace {
 
 constexpr int kAbsent = -1;  // a module that is left out
+constexpr double kDefaultRotaryBase = 10000;
 
 std::size_t mix(std::size_t hash, std::size_t more) { return (hash ^ more) * 0x9E3779B97F4A7C15u; }
 
@@ -254,11 +256,25 @@ private:
     ModuleType type;
     LeafFault fault;
     const std::span<const Value* const> given(values.data(), node.arguments.size());
-    if (make_leaf(node.leaf, given, data_.class_prefix, type, fault)) return intern(std::move(type));
+    if (make_leaf(node.leaf, given, data_.class_prefix, type, fault)) {
+      if (type.kind == ModuleKind::rotary) complete(type);
+      return intern(std::move(type));
+    }
     const std::string subject =
         "\"" + std::string(leaf_spec(node.leaf).parameters[fault.bad].name) + "\" of \"" + module.name + "\"";
     bad_value(subject, fault.message, *values[fault.bad], *node.arguments[fault.bad], module.text, module.pointer);
     return std::nullopt;
+  }
+
+  // The layer type of a rotary module has served when its numbers are known.
+  void complete(ModuleType& rotary) {
+    const std::string layer_type = std::exchange(rotary.text, {});
+    const auto preset = [&](std::string_view field, double otherwise) {
+      const Value* value = fields_.find(field);
+      return value == nullptr ? otherwise : as_real(*value).value_or(otherwise);
+    };
+    read_rotary(config_, layer_type, rotary.rotary.theta > 0, preset("rope_theta", kDefaultRotaryBase),
+                preset("max_position_embeddings", 0), rotary.rotary);
   }
 
   std::optional<int> call(const ModuleTemplate& module, const ModuleNode& node, std::vector<Value>& frame) {

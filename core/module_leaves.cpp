@@ -20,7 +20,7 @@ constexpr std::array kLayerNorm{P{"d"},          P{"weight", false}, P{"bias", f
                                 P{"eps", false}, P{"offset", false}, P{"class", false}};
 constexpr std::array kActivation{P{"name"}, P{"class", false}};
 constexpr std::array kPlain{P{"class", false}};
-constexpr std::array kRotary{P{"dim"}, P{"class", false}};
+constexpr std::array kRotary{P{"dim"}, P{"theta", false}, P{"layer_type", false}, P{"half", false}, P{"class", false}};
 constexpr std::array kDepthwiseConv{P{"channels"}, P{"kernel"}, P{"bias", false}, P{"class", false}};
 
 constexpr std::array kLeaves{
@@ -52,7 +52,7 @@ public:
       case ModuleKind::layer_norm: norm(prefix); break;
       case ModuleKind::activation: activation(); break;
       case ModuleKind::rotary:
-        type_.extent = extent("dim");
+        rotary();
         type_.class_name = std::string(prefix) + "RotaryEmbedding";
         break;
       case ModuleKind::depthwise_conv: depthwise_conv(); break;
@@ -120,6 +120,13 @@ private:
     if (transposed) return;
     type_.in_features = in;
     type_.out_features = out;
+  }
+
+  void rotary() {
+    type_.extent = type_.rotary.columns = extent("dim");
+    type_.rotary.half = flag("half", false);
+    type_.rotary.theta = number("theta", 0);
+    if (const Value* given = value("layer_type")) type_.text = text("layer_type", *given);
   }
 
   void depthwise_conv() {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/op_steps.h"
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
@@ -122,6 +123,11 @@ TensorState normalise(Machine& m, const TensorState& x, const TensorState* weigh
   op.flops = 5.0 * static_cast<double>(op.output_bytes) * 8 / element_bits(m.workload().activations);
   if (weight != nullptr) op.weight_bytes = heaviest_bytes(*weight, m);
   m.record(std::move(op));
+  if (RecordedOp* noted = note(m, Primitive::norm, {&x, weight, bias}, {&result})) {
+    noted->ints = m.recorder->numbers.ints;
+    noted->number = m.recorder->numbers.number;
+    noted->offset = m.recorder->numbers.offset;
+  }
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/op_steps.h"
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
@@ -357,16 +358,29 @@ std::vector<Range> scaled(const Machine& m, const TensorState& x, int dim, Range
 
 }  // namespace
 
+namespace {
+
+TensorState noted_piece(Machine& m, const TensorState& x, int dim, Range ideal, const std::vector<Range>& local) {
+  TensorState result = piece(m, x, dim, ideal, local);
+  if (RecordedOp* noted = note(m, Op::slice, {&x}, {&result})) {
+    noted->ints = {dim};
+    for (const Range& range : local) noted->ranges.push_back({range});
+  }
+  return result;
+}
+
+}  // namespace
+
 TensorState slice(Machine& m, const TensorState& x, int dim, std::int64_t begin, std::int64_t end) {
   if (!plain_only(m, x, "slice")) return x;
   dim = wrapped(dim, x.ideal.rank());
   const Range whole = clamped(begin, end, x.ideal[dim]);
   const std::int64_t block = adapted_block(m, x, dim);
   if (block > 0 && whole.begin % block == 0 && whole.end % block == 0)
-    return piece(m, x, dim, whole, scaled(m, x, dim, whole));
+    return noted_piece(m, x, dim, whole, scaled(m, x, dim, whole));
   std::vector<Range> local;
   for (int r = 0; r < m.ranks(); ++r) local.push_back(clamped(begin, end, x.local.at(r)[dim]));
-  return piece(m, x, dim, whole, local);
+  return noted_piece(m, x, dim, whole, local);
 }
 
 std::vector<TensorState> split(Machine& m, const TensorState& x, int dim, const std::vector<std::int64_t>& sizes) {

@@ -82,6 +82,7 @@ private:
     spec.rule = node.parameter_rules[i];
     if (spec.rule >= 0) spec.strategy = placed_.rules[static_cast<std::size_t>(spec.rule)].rule.strategy;
     spec.placement = placed.placement;
+    if (placed.state.layout.content != Content::wrong) spec.factor = placed.state.layout.scale;
     const int ranks = std::max(request_.parallelism.tp, request_.parallelism.ep);
     for (int r = 0; r < ranks; ++r) spec.ranks.push_back(share(placed, r, spec.dtype));
     shards_.push_back(std::move(spec));

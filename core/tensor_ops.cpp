@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/op_steps.h"
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
@@ -185,6 +186,8 @@ TensorState binary(Machine& m, Binary op, const TensorState& left, const TensorS
   result.layout = joined(m, op, a, b, ideal->rank());
   result = checked(m, std::move(result));
   record_elementwise(m, name, result, 2, 1);
+  static constexpr Op kOps[] = {Op::add, Op::sub, Op::mul, Op::div};
+  note(m, kOps[static_cast<int>(op)], {&a, &b}, {&result});
   return result;
 }
 

@@ -75,6 +75,7 @@ struct TensorState {
   std::optional<Belief> belief;  // none = a plain tensor
   int storage = kNewStorage;              // number of the allocation it lives in; views share it
   int node = -1;                 // of the trace's graph, that made it
+  int value = -1;                // in the recording
   bool sums_gradient = false;    // its maker sums the gradient over the ranks, so consumers must not
   // Equal as far as anything that follows can tell.
   bool same_state(const TensorState& o) const {

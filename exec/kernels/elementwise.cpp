@@ -1,0 +1,233 @@
+#include "exec/kernels/elementwise.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace tpsim::exec {
+namespace {
+
+template <class Real>
+Real apply(Arithmetic op, Real a, Real b) {
+  switch (op) {
+    case Arithmetic::add: return a + b;
+    case Arithmetic::sub: return a - b;
+    case Arithmetic::mul: return a * b;
+    case Arithmetic::div: return a / b;
+  }
+  return a;
+}
+
+// Element strides of `x` under the broadcast shape `out`, 0 where x has one element for all.
+std::array<std::int64_t, Shape::kMaxRank> strides_under(const Shape& x, const Shape& out) {
+  std::array<std::int64_t, Shape::kMaxRank> strides{};
+  std::int64_t stride = 1;
+  for (int i = x.rank() - 1; i >= 0; --i) {
+    const int at = i + out.rank() - x.rank();
+    strides[static_cast<std::size_t>(at)] = x[i] == 1 ? 0 : stride;
+    stride *= x[i];
+  }
+  return strides;
+}
+
+// f(output index, index in a, index in b) for every element of `out`.
+template <class F>
+void each_broadcast(const Shape& a, const Shape& b, const Shape& out, F f) {
+  const auto sa = strides_under(a, out), sb = strides_under(b, out);
+  std::array<std::int64_t, Shape::kMaxRank> index{};
+  const std::int64_t total = out.numel();
+  std::int64_t ia = 0, ib = 0;
+  for (std::int64_t i = 0; i < total; ++i) {
+    f(i, ia, ib);
+    for (int d = out.rank() - 1; d >= 0; --d) {
+      const auto at = static_cast<std::size_t>(d);
+      ia += sa[at];
+      ib += sb[at];
+      if (++index[at] < out[d]) break;
+      ia -= sa[at] * out[d];
+      ib -= sb[at] * out[d];
+      index[at] = 0;
+    }
+  }
+}
+
+template <class Real>
+Real gelu_tanh(Real x) {
+  const Real k = static_cast<Real>(0.7978845608028654);  // sqrt(2 / pi)
+  return Real(0.5) * x * (Real(1) + std::tanh(k * (x + Real(0.044715) * x * x * x)));
+}
+
+template <class Real>
+Real sigmoid(Real x) {
+  return Real(1) / (Real(1) + std::exp(-x));
+}
+
+template <class Real>
+Real softplus(Real x) {
+  return x > Real(20) ? x : std::log1p(std::exp(x));
+}
+
+template <class Real>
+using Function = Real (*)(Real);
+template <class Real>
+struct NamedFunction {
+  std::string_view name;
+  Function<Real> function;
+};
+
+template <class Real>
+Function<Real> find_function(std::string_view name) {
+  static constexpr std::array kFunctions{
+      NamedFunction<Real>{"silu", [](Real x) { return x * sigmoid(x); }},
+      NamedFunction<Real>{"swish", [](Real x) { return x * sigmoid(x); }},
+      NamedFunction<Real>{"gelu", [](Real x) { return Real(0.5) * x * (Real(1) + std::erf(x * Real(M_SQRT1_2))); }},
+      NamedFunction<Real>{"gelu_python", [](Real x) { return Real(0.5) * x * (Real(1) + std::erf(x * Real(M_SQRT1_2))); }},
+      NamedFunction<Real>{"gelu_new", [](Real x) { return gelu_tanh(x); }},
+      NamedFunction<Real>{"gelu_fast", [](Real x) { return gelu_tanh(x); }},
+      NamedFunction<Real>{"gelu_pytorch_tanh", [](Real x) { return gelu_tanh(x); }},
+      NamedFunction<Real>{"gelu_accurate", [](Real x) { return gelu_tanh(x); }},
+      NamedFunction<Real>{"quick_gelu", [](Real x) { return x * sigmoid(Real(1.702) * x); }},
+      NamedFunction<Real>{"relu", [](Real x) { return std::max(x, Real(0)); }},
+      NamedFunction<Real>{"relu2", [](Real x) { return x > 0 ? x * x : Real(0); }},
+      NamedFunction<Real>{"sigmoid", [](Real x) { return sigmoid(x); }},
+      NamedFunction<Real>{"tanh", [](Real x) { return std::tanh(x); }},
+      NamedFunction<Real>{"exp", [](Real x) { return std::exp(x); }},
+      NamedFunction<Real>{"softplus", [](Real x) { return softplus(x); }},
+      NamedFunction<Real>{"identity", [](Real x) { return x; }},
+      NamedFunction<Real>{"linear", [](Real x) { return x; }},
+  };
+  const auto found = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const auto& f) { return f.name == name; });
+  return found == kFunctions.end() ? nullptr : found->function;
+}
+
+// The xIELU paper's function (arXiv 2411.13010) with trained slopes, as the model class computes it.
+template <class Real>
+void xielu(Tensor<Real>& x, const std::vector<const Tensor<Real>*>& own) {
+  const Real beta = own.size() > 2 ? own[2]->data()[0] : Real(0.5), eps = own.size() > 3 ? own[3]->data()[0] : Real(-1e-6);
+  const Real positive = softplus(own[0]->data()[0]), negative = beta + softplus(own[1]->data()[0]);
+  for (Real& v : *x.real)
+    v = v > 0 ? positive * v * v + beta * v : (std::expm1(std::min(v, eps)) - v) * negative + beta * v;
+}
+
+}  // namespace
+
+template <class Real>
+Tensor<Real> binary(Arithmetic op, const Tensor<Real>& a, const Tensor<Real>& b, const Shape& out) {
+  Tensor<Real> result = make_tensor<Real>(out);
+  Real* to = result.data();
+  const Real *pa = a.data(), *pb = b.data();
+  if (a.shape == out && b.shape == out) {
+    for (std::int64_t i = 0, n = out.numel(); i < n; ++i) to[i] = apply(op, pa[i], pb[i]);
+    return result;
+  }
+  each_broadcast(a.shape, b.shape, out, [&](std::int64_t i, std::int64_t ia, std::int64_t ib) { to[i] = apply(op, pa[ia], pb[ib]); });
+  return result;
+}
+
+template <class Real>
+Tensor<Real> scaled(const Tensor<Real>& x, double factor) {
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  std::transform(x.real->begin(), x.real->end(), result.real->begin(), [f = static_cast<Real>(factor)](Real v) { return v * f; });
+  return result;
+}
+
+template <class Real>
+Tensor<Real> shifted(const Tensor<Real>& x, double by) {
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  std::transform(x.real->begin(), x.real->end(), result.real->begin(), [b = static_cast<Real>(by)](Real v) { return v + b; });
+  return result;
+}
+
+bool is_known_activation(std::string_view name) {
+  return find_function<float>(name) != nullptr || name == "softcap" || name == "clamp" || name == "xielu";
+}
+
+template <class Real>
+Tensor<Real> activated(const Tensor<Real>& x, std::string_view name, double number,
+                       const std::vector<const Tensor<Real>*>& own) {
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  const Real c = static_cast<Real>(number);
+  const auto map = [&](auto f) { std::transform(x.real->begin(), x.real->end(), result.real->begin(), f); };
+  if (const Function<Real> function = find_function<Real>(name))
+    map(function);
+  else if (name == "softcap")
+    map([c](Real v) { return c * std::tanh(v / c); });
+  else if (name == "clamp")
+    map([c](Real v) { return std::clamp(v, -c, c); });
+  else if (name == "xielu" && own.size() >= 2) {
+    *result.real = *x.real;
+    xielu(result, own);
+  }
+  return result;
+}
+
+template <class Real>
+Tensor<Real> softmax(const Tensor<Real>& x) {
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  const std::int64_t n = x.columns();
+  for (std::int64_t row = 0; row < x.rows(); ++row) {
+    const Real* from = x.data() + row * n;
+    Real* to = result.data() + row * n;
+    const Real most = *std::max_element(from, from + n);
+    Real sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) sum += to[i] = std::exp(from[i] - most);
+    for (std::int64_t i = 0; i < n; ++i) to[i] /= sum;
+  }
+  return result;
+}
+
+template <class Real>
+Tensor<Real> normalised(const Tensor<Real>& x) {
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  const std::int64_t n = x.columns();
+  for (std::int64_t row = 0; row < x.rows(); ++row) {
+    const Real* from = x.data() + row * n;
+    Real sum = 0;
+    for (std::int64_t i = 0; i < n; ++i) sum += from[i];
+    for (std::int64_t i = 0; i < n; ++i) result.data()[row * n + i] = from[i] / sum;
+  }
+  return result;
+}
+
+namespace {
+
+template <class Real>
+Tensor<Real> standardised(const Tensor<Real>& x, const NormNumbers& numbers) {
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  const std::int64_t n = x.columns();
+  for (std::int64_t row = 0; row < x.rows(); ++row) {
+    const Real* from = x.data() + row * n;
+    Real mean = 0, square = 0;
+    if (numbers.centred)
+      for (std::int64_t i = 0; i < n; ++i) mean += from[i] / static_cast<Real>(n);
+    for (std::int64_t i = 0; i < n; ++i) square += (from[i] - mean) * (from[i] - mean) / static_cast<Real>(n);
+    const Real factor = Real(1) / std::sqrt(square + static_cast<Real>(numbers.eps));
+    for (std::int64_t i = 0; i < n; ++i) result.data()[row * n + i] = (from[i] - mean) * factor;
+  }
+  return result;
+}
+
+}  // namespace
+
+template <class Real>
+Tensor<Real> norm(const Tensor<Real>& x, const Tensor<Real>* weight, const Tensor<Real>* bias, const NormNumbers& numbers,
+                  const Shape& out) {
+  Tensor<Real> result = standardised(x, numbers);
+  if (weight != nullptr)
+    result = binary(Arithmetic::mul, result, numbers.offset == 0 ? *weight : shifted(*weight, numbers.offset), out);
+  return bias == nullptr ? result : binary(Arithmetic::add, result, *bias, out);
+}
+
+#define TPSIM_INSTANTIATE(Real)                                                                                       \
+  template Tensor<Real> binary(Arithmetic, const Tensor<Real>&, const Tensor<Real>&, const Shape&);                   \
+  template Tensor<Real> scaled(const Tensor<Real>&, double);                                                          \
+  template Tensor<Real> shifted(const Tensor<Real>&, double);                                                         \
+  template Tensor<Real> activated(const Tensor<Real>&, std::string_view, double, const std::vector<const Tensor<Real>*>&); \
+  template Tensor<Real> softmax(const Tensor<Real>&);                                                                 \
+  template Tensor<Real> normalised(const Tensor<Real>&);                                                              \
+  template Tensor<Real> norm(const Tensor<Real>&, const Tensor<Real>*, const Tensor<Real>*, const NormNumbers&, const Shape&);
+TPSIM_INSTANTIATE(float)
+TPSIM_INSTANTIATE(double)
+#undef TPSIM_INSTANTIATE
+
+}  // namespace tpsim::exec

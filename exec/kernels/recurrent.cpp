@@ -1,0 +1,127 @@
+#include "exec/kernels/recurrent.h"
+
+#include <cmath>
+
+namespace tpsim::exec {
+
+template <class Real>
+Tensor<Real> causal_conv(const Tensor<Real>& x, const Tensor<Real>& weight, const Tensor<Real>* bias, Tensor<Real>& state) {
+  const std::int64_t batch = x.shape[0], channels = x.shape[1], length = x.shape[2], taps = weight.shape[2], before = taps - 1;
+  if (state.empty()) state = make_tensor<Real>(Shape{batch, channels, before});
+  Tensor<Real> result = make_tensor<Real>(x.shape), next = make_tensor<Real>(state.shape);
+  for (std::int64_t row = 0; row < batch * channels; ++row) {
+    const std::int64_t channel = row % channels;
+    const Real *from = x.data() + row * length, *w = weight.data() + channel * taps, *past = state.data() + row * before;
+    const auto at = [&](std::int64_t position) { return position < 0 ? past[before + position] : from[position]; };
+    for (std::int64_t t = 0; t < length; ++t) {
+      Real sum = bias == nullptr ? Real(0) : bias->data()[channel];
+      for (std::int64_t j = 0; j < taps; ++j) sum += w[j] * at(t - before + j);
+      result.data()[row * length + t] = sum;
+    }
+    for (std::int64_t j = 0; j < before; ++j) next.data()[row * before + j] = at(length - before + j);
+  }
+  state = next;
+  return result;
+}
+
+namespace {
+
+// Where a lane of a head finds its numbers in an input that has one lane for several.
+template <class Real>
+const Real* lane_of(const Tensor<Real>& x, std::int64_t batch, std::int64_t position, std::int64_t lane, std::int64_t lanes) {
+  const std::int64_t own = x.shape[2], per = lanes / own;
+  const std::int64_t width = x.shape.rank() > 3 ? x.shape[3] : 1;
+  return x.data() + ((batch * x.shape[1] + position) * own + lane / per) * width;
+}
+
+// Mamba 1 and 2: h = exp(dt a) h + dt (x outer b), y = h c. State [B, n, p, N].
+template <class Real>
+Tensor<Real> selective(const std::vector<const Tensor<Real>*>& in, Tensor<Real>& state) {
+  const Tensor<Real>&x = *in[0], &dt = *in[1], &a = *in[2], &b = *in[3], &c = *in[4];
+  const std::int64_t batch = x.shape[0], length = x.shape[1], lanes = x.shape[2], p = x.shape.rank() > 3 ? x.shape[3] : 1;
+  const std::int64_t n = b.shape[-1];
+  if (state.empty()) state = make_tensor<Real>(Shape{batch, lanes, p, n});
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  std::vector<Real> h = *state.real;
+  for (std::int64_t s = 0; s < batch; ++s)
+    for (std::int64_t t = 0; t < length; ++t)
+      for (std::int64_t l = 0; l < lanes; ++l) {
+        const Real step = *lane_of(dt, s, t, l, lanes);
+        const Real *bs = lane_of(b, s, t, l, lanes), *cs = lane_of(c, s, t, l, lanes), *xs = lane_of(x, s, t, l, lanes);
+        const Real* decay = a.data() + (a.shape.rank() > 1 ? l * n : l);
+        for (std::int64_t i = 0; i < p; ++i) {
+          Real* own = h.data() + ((s * lanes + l) * p + i) * n;
+          Real y = 0;
+          for (std::int64_t j = 0; j < n; ++j) {
+            own[j] = std::exp(step * decay[a.shape.rank() > 1 ? j : 0]) * own[j] + step * xs[i] * bs[j];
+            y += own[j] * cs[j];
+          }
+          result.data()[((s * length + t) * lanes + l) * p + i] = y;
+        }
+      }
+  state.real = std::make_shared<std::vector<Real>>(std::move(h));
+  return result;
+}
+
+template <class Real>
+std::vector<Real> unit_length(const Real* x, std::int64_t n, Real factor) {
+  Real square = 0;
+  for (std::int64_t i = 0; i < n; ++i) square += x[i] * x[i];
+  const Real scale = factor / std::sqrt(square + Real(1e-6));
+  std::vector<Real> unit(x, x + n);
+  for (Real& v : unit) v *= scale;
+  return unit;
+}
+
+// Gated delta rule: h = exp(g) h, h += k outer beta (v - h^T k), y = h^T q. State [B, n, d, p].
+template <class Real>
+Tensor<Real> delta_rule(const std::vector<const Tensor<Real>*>& in, Tensor<Real>& state) {
+  const Tensor<Real>&v = *in[0], &q = *in[1], &k = *in[2], &g = *in[3], &beta = *in[4];
+  const std::int64_t batch = v.shape[0], length = v.shape[1], lanes = v.shape[2], p = v.shape[3], d = q.shape[-1];
+  if (state.empty()) state = make_tensor<Real>(Shape{batch, lanes, d, p});
+  Tensor<Real> result = make_tensor<Real>(v.shape);
+  std::vector<Real> h = *state.real, correction(static_cast<std::size_t>(p));
+  const bool per_row = g.shape.rank() > 3;
+  for (std::int64_t s = 0; s < batch; ++s)
+    for (std::int64_t t = 0; t < length; ++t)
+      for (std::int64_t l = 0; l < lanes; ++l) {
+        const auto key = unit_length(lane_of(k, s, t, l, lanes), d, Real(1));
+        const auto query = unit_length(lane_of(q, s, t, l, lanes), d, Real(1) / std::sqrt(static_cast<Real>(d)));
+        const Real *decay = lane_of(g, s, t, l, lanes), *values = lane_of(v, s, t, l, lanes);
+        const Real rate = *lane_of(beta, s, t, l, lanes);
+        Real* own = h.data() + (s * lanes + l) * d * p;
+        Real* out = result.data() + ((s * length + t) * lanes + l) * p;
+        for (std::int64_t i = 0; i < d; ++i)
+          for (std::int64_t j = 0; j < p; ++j) own[i * p + j] *= std::exp(decay[per_row ? i : 0]);
+        for (std::int64_t j = 0; j < p; ++j) {
+          Real seen = 0;
+          for (std::int64_t i = 0; i < d; ++i) seen += own[i * p + j] * key[static_cast<std::size_t>(i)];
+          correction[static_cast<std::size_t>(j)] = rate * (values[j] - seen);
+        }
+        for (std::int64_t i = 0; i < d; ++i)
+          for (std::int64_t j = 0; j < p; ++j) {
+            own[i * p + j] += key[static_cast<std::size_t>(i)] * correction[static_cast<std::size_t>(j)];
+            out[j] += own[i * p + j] * query[static_cast<std::size_t>(i)];
+          }
+      }
+  state.real = std::make_shared<std::vector<Real>>(std::move(h));
+  return result;
+}
+
+}  // namespace
+
+bool is_known_scan(std::string_view kind) { return kind == "ssm" || kind == "gated_delta"; }
+
+template <class Real>
+Tensor<Real> scan(std::string_view kind, const std::vector<const Tensor<Real>*>& inputs, Tensor<Real>& state) {
+  return kind == "ssm" ? selective(inputs, state) : delta_rule(inputs, state);
+}
+
+#define TPSIM_INSTANTIATE(Real)                                                                                    \
+  template Tensor<Real> causal_conv(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>*, Tensor<Real>&); \
+  template Tensor<Real> scan(std::string_view, const std::vector<const Tensor<Real>*>&, Tensor<Real>&);
+TPSIM_INSTANTIATE(float)
+TPSIM_INSTANTIATE(double)
+#undef TPSIM_INSTANTIATE
+
+}  // namespace tpsim::exec

@@ -1,0 +1,254 @@
+#include "exec/operations.h"
+
+#include <numeric>
+#include <utility>
+
+#include "exec/kernels/attention.h"
+#include "exec/kernels/elementwise.h"
+#include "exec/kernels/experts.h"
+#include "exec/kernels/linear.h"
+#include "exec/kernels/recurrent.h"
+#include "exec/kernels/rope.h"
+#include "exec/kernels/shape_kernels.h"
+
+namespace tpsim::exec {
+namespace {
+
+std::int64_t number_at(const RecordedOp& op, std::size_t i) { return i < op.ints.size() ? op.ints[i] : 0; }
+int dim_at(const RecordedOp& op, std::size_t i) { return static_cast<int>(number_at(op, i)); }
+
+Arithmetic arithmetic_of(Op op) {
+  return op == Op::add ? Arithmetic::add : op == Op::sub ? Arithmetic::sub : op == Op::mul ? Arithmetic::mul : Arithmetic::div;
+}
+
+template <class Real>
+class Execution {
+public:
+  using Values = std::vector<Tensor<Real>>;
+
+  Execution(const RecordedOp& op, const std::vector<const Tensor<Real>*>& inputs, const OperationContext<Real>& context)
+      : op_(op), in_(inputs), context_(context) {}
+
+  Values run() {
+    switch (op_.primitive) {
+      case Primitive::operation: return operation();
+      case Primitive::rotary: return angles();
+      case Primitive::embedding: return {embedding(x(), *in_[1], op_.number, held_rows())};
+      case Primitive::norm: return {norm(x(), at(1), at(2), norm_numbers(), shape(0))};
+      case Primitive::own_routes: return chosen(own_routes(x(), *in_[1], op_.ints[0] / op_.ints[1], context_.rank, op_.ints[2] != 0));
+      case Primitive::expert_rows: {
+        auto rows = expert_rows(x(), *in_[1], *in_[2], op_.ints[0]);
+        return {std::move(rows.rows), std::move(rows.weights)};
+      }
+      case Primitive::add_expert_rows: return {with_expert_rows(x(), *in_[1], *in_[2], op_.ints[0])};
+      case Primitive::zeros: return {make_tensor<Real>(x().shape)};
+      case Primitive::own_chunk: return {slice(x(), dim_at(op_, 0), own_chunk())};
+      case Primitive::parameter:
+      case Primitive::reduce:
+      case Primitive::gather:
+      case Primitive::scatter:
+      case Primitive::unsupported: break;
+    }
+    return {};
+  }
+
+private:
+  const Tensor<Real>& x() const { return *in_[0]; }
+  const Tensor<Real>* at(std::size_t i) const { return i < in_.size() ? in_[i] : nullptr; }
+  // The output's shape; where routing decides the number of rows, that of the input.
+  Shape shape(std::size_t output) const {
+    const Shape& recorded = op_.shapes[output].at(context_.rank);
+    return op_.data_dependent && recorded.rank() > 0 ? recorded.with(0, x().shape[0]) : recorded;
+  }
+
+  NormNumbers norm_numbers() const { return {number_at(op_, 0) != 0, op_.number, op_.offset}; }
+
+  std::span<const Range> held_rows() const {
+    if (op_.ranges.empty()) return {};
+    return op_.ranges[static_cast<std::size_t>(context_.rank)];
+  }
+
+  Range own_chunk() const {
+    const std::int64_t extent = x().shape[dim_at(op_, 0)];
+    return chunk_range(extent, static_cast<int>(number_at(op_, 1)), context_.rank);
+  }
+
+  static Values chosen(Routes<Real> routes) { return {std::move(routes.weights), std::move(routes.indices)}; }
+
+  Values angles() const {
+    auto result = rotary_angles((*context_.rotaries)[static_cast<std::size_t>(op_.ints[0])], x(), context_.past + x().shape[-1]);
+    return {std::move(result.cos), std::move(result.sin)};
+  }
+
+  Values operation() {
+    switch (op_.op) {
+      case Op::view_heads:
+      case Op::merge_heads:
+      case Op::flatten_tokens:
+      case Op::unflatten_tokens:
+      case Op::reshape:
+      case Op::unsqueeze:
+      case Op::squeeze:
+      case Op::split_rows: return {viewed(x(), shape(0))};
+      case Op::cast: return {x()};
+      case Op::transpose: return {transpose(x(), dim_at(op_, 0), dim_at(op_, 1))};
+      case Op::expand: return {expand(x(), shape(0))};
+      case Op::slice: return {slice(x(), dim_at(op_, 0), op_.ranges[static_cast<std::size_t>(context_.rank)].front())};
+      case Op::split:
+      case Op::chunk: return pieces();
+      case Op::concat: return {concat(in_, dim_at(op_, 0))};
+      case Op::add:
+      case Op::sub:
+      case Op::mul:
+      case Op::div: return {binary(arithmetic_of(op_.op), x(), *in_[1], shape(0))};
+      case Op::add_number: return {shifted(x(), op_.number)};
+      case Op::scale: return {scaled(x(), op_.number)};
+      case Op::act: return {activated(x(), op_.text, op_.number, {in_.begin() + 1, in_.end()})};
+      case Op::softmax: return {softmax(x())};
+      case Op::normalize: return {normalised(x())};
+      case Op::linear: return {linear(x(), *in_[1], at(2), number_at(op_, 0) != 0)};
+      case Op::bmm: return {bmm(x(), *in_[1])};
+      case Op::causal_mask: return {Tensor<Real>{shape(0), nullptr, nullptr}};
+      case Op::positions: return {positions()};
+      case Op::rope: return {rotated(x(), *in_[2], *in_[3], rotation()), rotated(*in_[1], *in_[2], *in_[3], rotation())};
+      case Op::rope_one: return {rotated(x(), *in_[1], *in_[2], rotation())};
+      case Op::attention: return {attend()};
+      case Op::topk_route:
+        return chosen(best_experts(x(), at(1), {number_at(op_, 0), number_at(op_, 1), number_at(op_, 2), number_at(op_, 3)}));
+      case Op::scatter_topk: return {scattered_routes(x(), *in_[1], in_[2]->columns())};
+      case Op::experts: return {run_experts()};
+      case Op::causal_conv: return {causal_conv(x(), *in_[1], at(2), context_.state->first)};
+      case Op::scan: return {scan(op_.text, in_, context_.state->first)};
+      case Op::sum: return {sum_over(x(), dim_at(op_, 0), number_at(op_, 1) != 0)};
+      case Op::repeat_rows: return {tile_rows(x(), in_[1]->columns())};
+      case Op::sum_groups: return {sum_over(viewed(x(), grouped_shape()), 0, false)};
+      case Op::repeat_heads: return {repeat_each(x(), 1, number_at(op_, 0))};
+      case Op::relative_bias: return {relative_bias(x(), context_.past)};
+      default: return {};
+    }
+  }
+
+  // [E T, H] as [E, T, H].
+  Shape grouped_shape() const {
+    const Shape& out = shape(0);
+    return Shape{out[0] == 0 ? 0 : x().rows() / out[0], out[0], out[1]};
+  }
+
+  Values pieces() const {
+    const int dim = dim_at(op_, 0);
+    Values parts;
+    std::int64_t begin = 0;
+    for (std::size_t i = 0; i < op_.shapes.size(); ++i) {
+      const std::int64_t end = begin + op_.shapes[i].at(context_.rank)[dim];
+      parts.push_back(slice(x(), dim, {begin, end}));
+      begin = end;
+    }
+    return parts;
+  }
+
+  Tensor<Real> positions() const {
+    const Shape ids = shape(0);
+    std::vector<std::int64_t> values(static_cast<std::size_t>(ids.numel()));
+    std::iota(values.begin(), values.end(), context_.past);
+    return make_ids<Real>(ids, std::move(values));
+  }
+
+  Rotation rotation() const { return {number_at(op_, 0) != 0, number_at(op_, 1) != 0}; }
+
+  // Keys and values so far with the new ones behind them.
+  Tensor<Real> grown(Tensor<Real>& kept, const Tensor<Real>& fresh) {
+    kept = kept.empty() ? fresh : concat<Real>({&kept, &fresh}, 2);
+    return kept;
+  }
+
+  Tensor<Real> attend() {
+    AttentionSettings settings;
+    const std::int64_t heads = shape(0)[2];
+    const bool alike = x().shape[1] == heads && in_[1]->shape[1] > 0 && heads % in_[1]->shape[1] == 0;
+    settings.groups = std::max<std::int64_t>(1, number_at(op_, kGroups));
+    if (alike && in_[1]->shape[1] * settings.groups != 1) settings.groups = heads / in_[1]->shape[1];
+    settings.window = number_at(op_, kWindow);
+    settings.chunk = number_at(op_, kChunk);
+    settings.alibi = number_at(op_, kAlibi) != 0;
+    settings.scale = op_.number;
+    settings.softcap = op_.softcap;
+    settings.causal = at(3) != nullptr;
+    const Tensor<Real> keys = grown(context_.state->first, *in_[1]), values = grown(context_.state->second, *in_[2]);
+    return attention(x(), keys, values, at(4), at(5), settings);
+  }
+
+  Tensor<Real> run_experts() {
+    ExpertLayout layout;
+    layout.transposed = number_at(op_, 0) != 0;
+    layout.interleaved = number_at(op_, 1) != 0;
+    layout.gated = number_at(op_, 2) == 0;
+    layout.dense = !(in_[2]->shape == in_[1]->shape);
+    layout.activation = op_.text;
+    return experts(x(), *in_[1], *in_[2], ExpertWeights<Real>{in_[3], in_[4], at(5), at(6)}, layout);
+  }
+
+  const RecordedOp& op_;
+  const std::vector<const Tensor<Real>*>& in_;
+  const OperationContext<Real>& context_;
+};
+
+bool is_known_operation(Op op) {
+  switch (op) {
+    case Op::call:
+    case Op::for_each:
+    case Op::parameter:
+    case Op::constant_none:
+    case Op::make_tuple:
+    case Op::unpack:
+    case Op::split_size:
+    case Op::norm_free:
+    case Op::lookup:
+    case Op::each_expert:
+    case Op::per_slice:
+    case Op::opaque:
+    case Op::angles:
+    case Op::previous: return false;
+    default: return true;
+  }
+}
+
+std::optional<std::string> unknown_function(const RecordedOp& op) {
+  if (op.op == Op::act && !is_known_activation(op.text)) return "the activation function \"" + op.text + "\"";
+  if (op.op == Op::act && op.text == "xielu" && op.inputs.size() < 3) return "xielu without its slopes";
+  if (op.op == Op::experts && !is_known_gate(op.text)) return "experts with the function \"" + op.text + "\"";
+  if (op.op == Op::scan && !is_known_scan(op.text)) return "the recurrence \"" + op.text + "\"";
+  if (op.op == Op::attention && !op.text.empty()) return "attention of kind \"" + op.text + "\"";
+  if (op.op == Op::opaque) return "\"" + op.text + "\", which the description of this type leaves open";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> not_executable(const RecordedOp& op, const std::vector<Rotary>& rotaries) {
+  if (op.primitive == Primitive::unsupported) return op.text;
+  if (op.primitive == Primitive::rotary) {
+    const Rotary& rotary = rotaries[static_cast<std::size_t>(op.ints[0])];
+    if (!is_known_rotary(rotary.kind)) return "rotary embeddings of type \"" + rotary.kind + "\"";
+  }
+  if (op.primitive != Primitive::operation) return std::nullopt;
+  if (auto unknown = unknown_function(op)) return unknown;
+  if (!is_known_operation(op.op)) return "an operation of the description that has no kernel yet";
+  return std::nullopt;
+}
+
+bool keeps_state(const RecordedOp& op) {
+  return op.primitive == Primitive::operation && (op.op == Op::attention || op.op == Op::causal_conv || op.op == Op::scan);
+}
+
+template <class Real>
+std::vector<Tensor<Real>> execute(const RecordedOp& op, const std::vector<const Tensor<Real>*>& inputs,
+                                  const OperationContext<Real>& context) {
+  return Execution<Real>(op, inputs, context).run();
+}
+
+template std::vector<Tensor<float>> execute(const RecordedOp&, const std::vector<const Tensor<float>*>&,
+                                            const OperationContext<float>&);
+template std::vector<Tensor<double>> execute(const RecordedOp&, const std::vector<const Tensor<double>*>&,
+                                             const OperationContext<double>&);
+
+}  // namespace tpsim::exec

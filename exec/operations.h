@@ -1,0 +1,37 @@
+// One recorded operation on real tensors of one rank: everything but collectives and parameters.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/recording.h"
+#include "exec/tensor.h"
+
+namespace tpsim::exec {
+
+// What an operation leaves for the same operation of the next step: keys and values, or a recurrence's state.
+template <class Real>
+struct OperationState {
+  Tensor<Real> first, second;
+};
+
+template <class Real>
+struct OperationContext {
+  int rank = 0;
+  std::int64_t past = 0;  // positions before this step
+  const std::vector<Rotary>* rotaries = nullptr;
+  OperationState<Real>* state = nullptr;
+};
+
+// Why the operation cannot be executed; none = it can.
+std::optional<std::string> not_executable(const RecordedOp& op, const std::vector<Rotary>& rotaries);
+// Whether the operation leaves a state.
+bool keeps_state(const RecordedOp& op);
+
+// `inputs`: null = absent. Assumes an operation that can be executed and the shapes that the recording has.
+template <class Real>
+std::vector<Tensor<Real>> execute(const RecordedOp& op, const std::vector<const Tensor<Real>*>& inputs,
+                                  const OperationContext<Real>& context);
+
+}  // namespace tpsim::exec

@@ -1,0 +1,80 @@
+// One rank of a run: its parameters, its state from step to step, and the replay of a recording.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/analysis.h"
+#include "core/model.h"
+#include "core/recording.h"
+#include "exec/communicator.h"
+#include "exec/operations.h"
+#include "exec/tensor.h"
+#include "exec/weights.h"
+
+namespace tpsim::exec {
+
+// To which type results are rounded after each operation; computation is in `Real`.
+enum class Rounding { none, bf16, fp16 };
+
+struct ExecutedEvent {
+  CollectiveOp op = CollectiveOp::all_reduce;
+  std::string module;
+  Shape input;
+  bool operator==(const ExecutedEvent&) const = default;
+};
+
+// What a run shows while it goes on.
+template <class Real>
+class RunObserver {
+public:
+  virtual ~RunObserver() = default;
+  // A module's call returned `value` on this rank. `module`: full path.
+  virtual void module_returned(const RecordedOutput& output, const std::string& module, const Tensor<Real>& value) = 0;
+};
+
+// A model under a plan, recorded for one shape of input.
+struct Recorded {
+  Analysis analysis;
+  Recording recording;
+};
+
+template <class Real>
+class RankRun {
+public:
+  RankRun(const Model& model, const Weights& weights, Communicator& communicator, Rounding rounding)
+      : model_(model), weights_(weights), communicator_(communicator), rounding_(rounding) {}
+
+  // Logits of new tokens [batch, tokens] behind `past` ones of earlier calls. Parameters are read when they are first needed.
+  Result<Tensor<Real>> forward(const Recorded& pass, const Tensor<Real>& ids, std::int64_t past, RunObserver<Real>* observer);
+
+  const std::vector<ExecutedEvent>& events() const { return events_; }
+
+private:
+  using Values = std::vector<Tensor<Real>>;
+
+  Result<void> run_code(const Recorded& pass, const RecordedTrace& trace, const std::string& prefix, Values& values,
+                        RunObserver<Real>* observer);
+  Result<void> run_one(const Recorded& pass, const RecordedOp& op, std::size_t index, const std::string& prefix, Values& values);
+  Result<Tensor<Real>> parameter(const Recorded& pass, const std::string& name);
+  Result<Tensor<Real>> reduced(const Tensor<Real>& x);
+  Result<Tensor<Real>> gathered(const RecordedOp& op, const Tensor<Real>& x);
+  Result<Tensor<Real>> scattered(const RecordedOp& op, const Tensor<Real>& x);
+  void round(Tensor<Real>& value) const;
+
+  const Model& model_;
+  const Weights& weights_;
+  Communicator& communicator_;
+  Rounding rounding_;
+  std::int64_t past_ = 0;
+  std::map<std::string, Tensor<Real>> parameters_;
+  std::map<std::pair<std::string, std::size_t>, OperationState<Real>> states_;
+  std::vector<ExecutedEvent> events_;
+};
+
+// The first operation of a recording that cannot be executed, as an error.
+Result<void> check_executable(const Recorded& pass);
+
+}  // namespace tpsim::exec

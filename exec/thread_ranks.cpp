@@ -1,0 +1,239 @@
+#include "exec/thread_ranks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "exec/interrupt.h"
+
+namespace tpsim::exec {
+namespace {
+
+constexpr auto kLookForInterrupt = std::chrono::milliseconds(50);
+
+// What a rank brings to a meeting.
+struct Offer {
+  CollectiveOp op = CollectiveOp::all_reduce;
+  Numbers give;
+  std::vector<std::int64_t> counts;  // parts of `give` by receiving rank
+};
+
+// The meeting place of all ranks.
+class Group {
+public:
+  explicit Group(int ranks) : ranks_(ranks), offers_(static_cast<std::size_t>(ranks)) {}
+
+  int ranks() const { return ranks_; }
+  Offer& offer(int rank) { return offers_[static_cast<std::size_t>(rank)]; }
+
+  // Returns when all ranks are here.
+  Result<void> meet() {
+    std::unique_lock lock(mutex_);
+    if (stopped_) return *stopped_;
+    const std::int64_t round = round_;
+    if (++here_ == ranks_) {
+      here_ = 0;
+      ++round_;
+      all_here_.notify_all();
+      return {};
+    }
+    while (round == round_ && !stopped_) {
+      all_here_.wait_for(lock, kLookForInterrupt);
+      if (interrupt_signal() != 0 && !stopped_) stopped_ = interrupted_error();
+    }
+    if (round != round_) return {};
+    return *stopped_;
+  }
+
+  void stop(const Error& why) {
+    const std::lock_guard lock(mutex_);
+    if (!stopped_) stopped_ = why;
+    all_here_.notify_all();
+  }
+
+private:
+  int ranks_;
+  std::vector<Offer> offers_;
+  std::mutex mutex_;
+  std::condition_variable all_here_;
+  int here_ = 0;
+  std::int64_t round_ = 0;
+  std::optional<Error> stopped_;
+};
+
+template <class T>
+void add(const void* from, void* to, std::int64_t count) {
+  const T* source = static_cast<const T*>(from);
+  T* sum = static_cast<T*>(to);
+  for (std::int64_t i = 0; i < count; ++i) sum[i] += source[i];
+}
+
+void add(Scalar scalar, const void* from, void* to, std::int64_t count) {
+  switch (scalar) {
+    case Scalar::float32: return add<float>(from, to, count);
+    case Scalar::float64: return add<double>(from, to, count);
+    case Scalar::int64: return add<std::int64_t>(from, to, count);
+  }
+}
+
+const std::byte* at(const Numbers& numbers, std::int64_t index) {
+  return static_cast<const std::byte*>(numbers.data) + static_cast<std::size_t>(index) * size_of(numbers.scalar);
+}
+std::byte* at(Numbers& numbers, std::int64_t index) {
+  return static_cast<std::byte*>(numbers.data) + static_cast<std::size_t>(index) * size_of(numbers.scalar);
+}
+void copy(const std::byte* from, std::byte* to, std::int64_t count, Scalar scalar) {
+  if (count > 0) std::memcpy(to, from, static_cast<std::size_t>(count) * size_of(scalar));
+}
+
+class ThreadCommunicator final : public Communicator {
+public:
+  ThreadCommunicator(Group& group, int rank) : group_(group), rank_(rank) {}
+
+  int rank() const override { return rank_; }
+  int size() const override { return group_.ranks(); }
+
+  Result<void> all_reduce(Numbers values) override {
+    if (auto met = bring(CollectiveOp::all_reduce, values, {}); !met) return met;
+    if (auto fits = same_counts(); !fits) return fits;
+    const std::vector<std::byte> sum = summed(0, values.count, values.scalar);
+    if (auto met = group_.meet(); !met) return met;
+    copy(sum.data(), at(values, 0), values.count, values.scalar);
+    return {};
+  }
+
+  Result<void> all_gather(Numbers mine, Numbers all) override {
+    if (auto met = bring(CollectiveOp::all_gather, mine, {}); !met) return met;
+    std::int64_t total = 0;
+    for (int r = 0; r < size(); ++r) total += group_.offer(r).give.count;
+    if (total != all.count) return misfit("the ranks gather " + std::to_string(total) + " numbers where " + std::to_string(all.count) + " are expected");
+    std::int64_t place = 0;
+    for (int r = 0; r < size(); ++r) {
+      const Numbers& give = group_.offer(r).give;
+      copy(at(give, 0), at(all, place), give.count, give.scalar);
+      place += give.count;
+    }
+    return group_.meet();
+  }
+
+  Result<void> reduce_scatter(Numbers all, std::span<const std::int64_t> counts, Numbers mine) override {
+    if (auto met = bring(CollectiveOp::reduce_scatter, all, counts); !met) return met;
+    if (auto fits = same_counts(); !fits) return fits;
+    const std::int64_t begin = std::accumulate(counts.begin(), counts.begin() + rank_, std::int64_t{0});
+    const std::vector<std::byte> sum = summed(begin, mine.count, mine.scalar);
+    copy(sum.data(), at(mine, 0), mine.count, mine.scalar);
+    return group_.meet();
+  }
+
+  Result<void> all_to_all(Numbers send, std::span<const std::int64_t> send_counts, Numbers receive,
+                          std::span<const std::int64_t> receive_counts) override {
+    if (auto met = bring(CollectiveOp::all_to_all, send, send_counts); !met) return met;
+    std::int64_t place = 0;
+    for (int r = 0; r < size(); ++r) {
+      const Offer& offer = group_.offer(r);
+      const std::int64_t count = offer.counts[static_cast<std::size_t>(rank_)];
+      if (count != receive_counts[static_cast<std::size_t>(r)])
+        return misfit("rank " + std::to_string(r) + " sends " + std::to_string(count) + " numbers where " +
+                      std::to_string(receive_counts[static_cast<std::size_t>(r)]) + " are expected");
+      const std::int64_t begin = std::accumulate(offer.counts.begin(), offer.counts.begin() + rank_, std::int64_t{0});
+      copy(at(offer.give, begin), at(receive, place), count, receive.scalar);
+      place += count;
+    }
+    return group_.meet();
+  }
+
+  Result<void> broadcast(Numbers values, int root) override {
+    if (auto met = bring(CollectiveOp::broadcast, values, {}); !met) return met;
+    if (auto fits = same_counts(); !fits) return fits;
+    if (rank_ != root) copy(at(group_.offer(root).give, 0), at(values, 0), values.count, values.scalar);
+    return group_.meet();
+  }
+
+  // Point-to-point calls are meetings of all ranks: every rank calls send, receive, or one of them with its own number.
+  Result<void> send(Numbers values, int) override {
+    if (auto met = bring(CollectiveOp::send, values, {}); !met) return met;
+    return group_.meet();
+  }
+  Result<void> receive(Numbers values, int from) override {
+    if (auto met = bring(CollectiveOp::send, {}, {}); !met) return met;
+    const Numbers& give = group_.offer(from).give;
+    if (give.count != values.count) return misfit("rank " + std::to_string(from) + " sends another number of numbers than are expected");
+    copy(at(give, 0), at(values, 0), values.count, values.scalar);
+    return group_.meet();
+  }
+
+  void stop(const Error& why) override { group_.stop(why); }
+
+private:
+  Result<void> bring(CollectiveOp op, Numbers give, std::span<const std::int64_t> counts) {
+    group_.offer(rank_) = {op, give, {counts.begin(), counts.end()}};
+    if (auto met = group_.meet(); !met) return met;
+    for (int r = 0; r < size(); ++r)
+      if (group_.offer(r).op != op)
+        return misfit("rank " + std::to_string(rank_) + " calls " + to_string(op) + " while rank " + std::to_string(r) + " calls " +
+                      to_string(group_.offer(r).op));
+    return {};
+  }
+
+  Result<void> same_counts() {
+    for (int r = 0; r < size(); ++r)
+      if (group_.offer(r).give.count != group_.offer(rank_).give.count)
+        return misfit("rank " + std::to_string(rank_) + " brings " + std::to_string(group_.offer(rank_).give.count) + " numbers and rank " +
+                      std::to_string(r) + " " + std::to_string(group_.offer(r).give.count));
+    return {};
+  }
+
+  std::vector<std::byte> summed(std::int64_t begin, std::int64_t count, Scalar scalar) {
+    std::vector<std::byte> sum(static_cast<std::size_t>(count) * size_of(scalar));
+    copy(at(group_.offer(0).give, begin), sum.data(), count, scalar);
+    for (int r = 1; r < size(); ++r) add(scalar, at(group_.offer(r).give, begin), sum.data(), count);
+    return sum;
+  }
+
+  Result<void> misfit(const std::string& message) {
+    Error error = input_error("the ranks do not meet in the same collective: " + message);
+    group_.stop(error);
+    return error;
+  }
+
+  Group& group_;
+  int rank_;
+};
+
+}  // namespace
+
+std::size_t size_of(Scalar scalar) {
+  switch (scalar) {
+    case Scalar::float32: return sizeof(float);
+    case Scalar::float64: return sizeof(double);
+    case Scalar::int64: return sizeof(std::int64_t);
+  }
+  return 0;
+}
+
+Result<void> run_on_threads(int ranks, const std::function<Result<void>(Communicator&)>& body) {
+  Group group(ranks);
+  std::vector<Result<void>> results(static_cast<std::size_t>(ranks));
+  const auto one = [&](int rank) {
+    ThreadCommunicator communicator(group, rank);
+    Result<void> result = body(communicator);
+    if (!result) communicator.stop(result.error());
+    results[static_cast<std::size_t>(rank)] = std::move(result);
+  };
+  std::vector<std::thread> threads;
+  for (int rank = 1; rank < ranks; ++rank) threads.emplace_back(one, rank);
+  one(0);
+  for (std::thread& thread : threads) thread.join();
+  for (const Result<void>& result : results)
+    if (!result) return result;
+  return {};
+}
+
+}  // namespace tpsim::exec

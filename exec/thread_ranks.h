@@ -1,0 +1,13 @@
+// Ranks that are threads of this process.
+#pragma once
+
+#include <functional>
+
+#include "exec/communicator.h"
+
+namespace tpsim::exec {
+
+// Runs body(communicator) on `ranks` threads and returns the first error, by rank. One rank runs on the calling thread.
+Result<void> run_on_threads(int ranks, const std::function<Result<void>(Communicator&)>& body);
+
+}  // namespace tpsim::exec
