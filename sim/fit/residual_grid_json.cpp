@@ -14,7 +14,7 @@ std::optional<double> number_in(const Value& value) {
 }
 
 // Six decimals are enough for a logarithm and keep the file short.
-Value shortened(double x) { return Value{std::round(x * 1e6) / 1e6}; }
+Value six_decimals(double x) { return Value{std::round(x * 1e6) / 1e6}; }
 
 Result<GridAxis> read_axis(const Value& value) {
   const auto* object = std::get_if<ValueObject>(&value.data);
@@ -45,10 +45,10 @@ Value to_value(const ResidualGrid& grid) {
   ValueList axes, values;
   for (const GridAxis& axis : grid.axes()) {
     ValueList knots;
-    for (double knot : axis.knots) knots.push_back(shortened(knot));
+    for (double knot : axis.knots) knots.push_back(six_decimals(knot));
     ValueObject object{{"name", Value{axis.name}}, {"knots", Value{std::move(knots)}}};
-    if (axis.fade_low > 0) object.emplace_back("fade_low", shortened(axis.fade_low));
-    if (axis.fade_high > 0) object.emplace_back("fade_high", shortened(axis.fade_high));
+    if (axis.fade_low > 0) object.emplace_back("fade_low", six_decimals(axis.fade_low));
+    if (axis.fade_high > 0) object.emplace_back("fade_high", six_decimals(axis.fade_high));
     axes.push_back(Value{std::move(object)});
   }
   for (std::int16_t v : grid.values()) values.push_back(Value{std::int64_t{v}});
