@@ -26,9 +26,10 @@ struct CollectiveSweep {
   CollectiveOp op = CollectiveOp::all_reduce;
   std::optional<DType> dtype;
   int ranks = 0;  // 0 = neither listed nor to be worked out
-  int nodes = 1;
-  std::string device;   // "NVIDIA A100-SXM4-40GB", empty = not listed
-  std::string library;  // "2.29.3", empty = not listed
+  int nodes = 0;              // hosts, 0 = not listed
+  std::string device;              // "NVIDIA A100-SXM4-40GB", empty = not listed
+  std::string library;             // "2.29.3", empty = not listed
+  std::int64_t out_of_bounds = 0;  // values that came out wrong, as the footer counts them
   std::vector<SweepRow> rows;
 };
 
