@@ -83,10 +83,11 @@ std::vector<FreeBranch> ring_branches(const Extent& e, const LinkKind& link) {
        {1, 1, 1, 1, 0, 0}},
       {branch(Algorithm::ring, Protocol::simple, 2.2 * e.small_us, 2 * e.hop_us, 1.05 * e.busbw, 2 * e.busbw, 0.05),
        {1, 1, 1, 1, 1, 0}}};
-  if (link.shared) share(all);
+  if (link.shared)
+    share(all);
   else
-    all.push_back({branch(Algorithm::ring, Protocol::ll128, 3 * e.small_us, e.hop_us, e.busbw, e.busbw, 0),
-                   {1, 1, 1, 1, 0, 0}});
+    all.push_back(
+        {branch(Algorithm::ring, Protocol::ll128, 3 * e.small_us, e.hop_us, e.busbw, e.busbw, 0), {1, 1, 1, 1, 0, 0}});
   return all;
 }
 
@@ -128,11 +129,11 @@ std::vector<FreeBranch> stack_branches(const RowsOfModel& rows, const LinkKind& 
     all.front().start.most_ranks = 2;
     return all;
   }
-  all.push_back({branch(Algorithm::two_shot, Protocol::none, 2 * start, 0.2, 0.8 * wire, 0, 0),
-                 {0.5, 0.5, 0.3, 0, 0, 0}});
+  all.push_back(
+      {branch(Algorithm::two_shot, Protocol::none, 2 * start, 0.2, 0.8 * wire, 0, 0), {0.5, 0.5, 0.3, 0, 0, 0}});
   if (rows.key.stack != CollectiveStack::vllm || !link.adds) return all;
-  all.push_back({branch(Algorithm::multimem, Protocol::none, 2.2 * start, 0.2, 0.8 * wire, 0, 0),
-                 {0.5, 0.5, 0.3, 0, 0, 0}});
+  all.push_back(
+      {branch(Algorithm::multimem, Protocol::none, 2.2 * start, 0.2, 0.8 * wire, 0, 0), {0.5, 0.5, 0.3, 0, 0, 0}});
   all.back().start.least_ranks = 4;
   return all;
 }

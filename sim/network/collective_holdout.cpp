@@ -44,7 +44,8 @@ std::vector<double> errors_of(const CollectiveModel& m, const std::string& topo,
 
 }  // namespace
 
-std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters) {
+std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows,
+                                       std::span<const MeasuredCollective> sisters) {
   std::vector<HeldOutRow> all;
   for (int fold = 0; fold < kSizeFolds; ++fold)
     predict_left_out(
@@ -52,13 +53,15 @@ std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows,
   return all;
 }
 
-std::vector<HeldOutRow> hold_out_ranks(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters) {
+std::vector<HeldOutRow> hold_out_ranks(std::span<const MeasuredCollective> rows,
+                                       std::span<const MeasuredCollective> sisters) {
   std::set<int> counts;
   for (const MeasuredCollective& r : rows) counts.insert(r.shape.ranks);
   std::vector<HeldOutRow> all;
   for (const int ranks : counts) {
     if (ranks == *counts.begin() || ranks == *counts.rbegin()) continue;
-    predict_left_out(rows, sisters, [&](const MeasuredCollective& r) { return r.shape.ranks == ranks; }, all);
+    predict_left_out(
+        rows, sisters, [&](const MeasuredCollective& r) { return r.shape.ranks == ranks; }, all);
   }
   return all;
 }

@@ -14,9 +14,11 @@ struct HeldOutRow {
 };
 
 // Every fifth octave of sizes left out in turn.
-std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters);
+std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows,
+                                       std::span<const MeasuredCollective> sisters);
 // Each rank count between the smallest and the largest left out in turn.
-std::vector<HeldOutRow> hold_out_ranks(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters);
+std::vector<HeldOutRow> hold_out_ranks(std::span<const MeasuredCollective> rows,
+                                       std::span<const MeasuredCollective> sisters);
 
 // Bands that hold 90 % of the held-out rows of each model.
 void set_bands(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters,

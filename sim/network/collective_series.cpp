@@ -11,15 +11,17 @@
 namespace tpsim {
 namespace {
 
-constexpr double kOutlier = 2;       // times a larger message's time
-constexpr double kKnotGap = 0.9;     // octaves
+constexpr double kOutlier = 2;    // times a larger message's time
+constexpr double kKnotGap = 0.9;  // octaves
 constexpr double kMostCorrection = 1.4;
 
 void drop_outliers(Series& series) {
   double least = std::numeric_limits<double>::infinity();
   for (auto it = series.rbegin(); it != series.rend(); ++it) {
-    if (it->log_us > least + std::log(kOutlier)) it->log_us = std::numeric_limits<double>::quiet_NaN();
-    else least = std::min(least, it->log_us);
+    if (it->log_us > least + std::log(kOutlier))
+      it->log_us = std::numeric_limits<double>::quiet_NaN();
+    else
+      least = std::min(least, it->log_us);
   }
   std::erase_if(series, [](const SeriesPoint& p) { return std::isnan(p.log_us); });
 }
@@ -56,8 +58,7 @@ std::optional<double> offset_at(const std::map<int, Series>& own, const std::map
   for (const auto& [n, series] : own) {
     const auto it = sister.find(n);
     if (it == sister.end()) continue;
-    const std::pair<double, double> at{std::log2(n),
-                                       log_us_at(series, log2_bytes) - log_us_at(it->second, log2_bytes)};
+    const std::pair<double, double> at{std::log2(n), log_us_at(series, log2_bytes) - log_us_at(it->second, log2_bytes)};
     if (n < ranks) below = at;
     if (n > ranks && !above) above = at;
   }

@@ -11,6 +11,7 @@
 #include "sim/estimate.h"
 #include "sim/fit/errors.h"
 #include "sim/fit/residual_grid.h"
+#include "sim/network/expert_exchange.h"
 
 namespace tpsim {
 
@@ -100,6 +101,7 @@ struct CollectiveNetwork {
 
 struct CollectiveCalibration {
   std::vector<CollectiveNetwork> networks;  // the usual one first
+  ExchangeCalibration exchange;             // of tokens between experts' ranks
   bool operator==(const CollectiveCalibration&) const = default;
 };
 // The network of that topology; an empty name is the first one. nullptr where there is none.

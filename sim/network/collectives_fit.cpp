@@ -122,9 +122,8 @@ void fit_between(std::span<const MeasuredCollective> all, CollectiveNetwork& net
   if (rows.empty() || network.spans_hosts) return;
   CollectiveNetwork trial = network;
   std::erase_if(trial.models, [](const CollectiveModel& m) { return m.nodes > 1; });
-  const std::array<FitParameter, 4> parameters{
-      FitParameter{20, 0.1, 1e5, 0}, FitParameter{1e4, 10, 1e6, 0}, FitParameter{0.1, 1e-3, 1e3, 30},
-      FitParameter{0.2, 1e-3, 1, 30}};
+  const std::array<FitParameter, 4> parameters{FitParameter{20, 0.1, 1e5, 0}, FitParameter{1e4, 10, 1e6, 0},
+                                               FitParameter{0.1, 1e-3, 1e3, 30}, FitParameter{0.2, 1e-3, 1, 30}};
   const auto put = [&](std::span<const double> v) {
     trial.between = {v[0], 14, v[1], v[2], v[3], NumberSource::calibrated, network.between.band, {}};
   };
@@ -161,7 +160,8 @@ std::vector<MeasuredCollective> sisters_of(std::span<const MeasuredCollective> r
   return sisters;
 }
 
-CollectiveCalibration fit_collectives(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters) {
+CollectiveCalibration fit_collectives(std::span<const MeasuredCollective> rows,
+                                      std::span<const MeasuredCollective> sisters) {
   std::map<std::string, std::vector<MeasuredCollective>> by_topo;
   for (const MeasuredCollective& r : rows) by_topo[r.topo].push_back(r);
   CollectiveCalibration calibration;
@@ -172,8 +172,9 @@ CollectiveCalibration fit_collectives(std::span<const MeasuredCollective> rows, 
     fit_between(group, network);
     calibration.networks.push_back(std::move(network));
   }
-  std::stable_sort(calibration.networks.begin(), calibration.networks.end(),
-                   [](const CollectiveNetwork& a, const CollectiveNetwork& b) { return a.models.size() > b.models.size(); });
+  std::stable_sort(
+      calibration.networks.begin(), calibration.networks.end(),
+      [](const CollectiveNetwork& a, const CollectiveNetwork& b) { return a.models.size() > b.models.size(); });
   return calibration;
 }
 

@@ -48,8 +48,15 @@ std::string implementation_name(CollectiveStack stack, bool eager) {
 }
 
 CollectiveReader::CollectiveReader(const MeasuredTable& table)
-    : gpu_(table, "gpu"), source_(table, "source"), topo_(table, "topo"), op_(table, "op"), impl_(table, "impl", "nccl"),
-      dtype_(table, "dtype", "bf16"), bytes_(table, "bytes"), ranks_(table, "ranks"), nodes_(table, "nodes", "1"),
+    : gpu_(table, "gpu"),
+      source_(table, "source"),
+      topo_(table, "topo"),
+      op_(table, "op"),
+      impl_(table, "impl", "nccl"),
+      dtype_(table, "dtype", "bf16"),
+      bytes_(table, "bytes"),
+      ranks_(table, "ranks"),
+      nodes_(table, "nodes", "1"),
       time_us_(table, "time_us") {}
 
 Result<MeasuredCollective> CollectiveReader::read(const MeasuredRow& row) const {
