@@ -26,6 +26,8 @@ Command shard_command();
 Command memory_command();
 Command comm_command();
 Command redistribute_command();
+Command run_command();
+Command evaluate_command();
 Command models_list_command();
 Command models_show_command();
 Command hardware_list_command();

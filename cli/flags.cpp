@@ -130,12 +130,13 @@ Result<void> set_fields(Options& options, Text value) {
 Result<void> set_detail(Options& options, Text value) {
   for (const auto& part : split_list(value)) {
     const bool all = part == "all";
-    if (!all && part != "shards" && part != "events" && part != "ops") {
-      return usage_error("\"" + part + "\" is not one of shards, events, ops, all");
+    if (!all && part != "shards" && part != "events" && part != "ops" && part != "layers") {
+      return usage_error("\"" + part + "\" is not one of shards, events, ops, layers, all");
     }
     options.details.shards |= all || part == "shards";
     options.details.events |= all || part == "events";
     options.details.ops |= all || part == "ops";
+    options.details.layers |= all || part == "layers";
   }
   return {};
 }
@@ -180,18 +181,25 @@ constexpr std::array kFlags = {
          set_number<&Options::nodes, 1, kMaxRanks>},
     Flag{"link", 0, "NAME|GBPS", kIn, kHardwareFlags,
          "links inside a node: a name of the catalogue, or GB/s per direction", set_text<&Options::link>},
+    Flag{"input", 0, "FILE", kIn, kRunFlags,
+         "safetensors with input_ids and, to compare with, logits (default: ids from the seed)", set_text<&Options::input>},
+    Flag{"seed", 0, "N", kIn, kRunFlags, "of the weights where the model has none on disk, and of the ids (default: 0)",
+         set_number<&Options::seed, 0, std::int64_t{1} << 62>},
+    Flag{"backend", 0, "NAME", kIn, kRunFlags, "what computes: cpu (default)", set_text<&Options::backend>},
+    Flag{"comm", 0, "NAME", kIn, kRunFlags, "what the ranks are: threads (default)", set_text<&Options::comm>},
+    Flag{"float64", 0, "", kIn, kRunFlags, "compute in double precision", set_true<&Options::float64>},
     Flag{"max-header", 0, "BYTES", kIn, kModelFlags | kConfigFlags,
          "largest safetensors header to read (default: 100M)",
          set_number<&Options::max_header, 8, std::int64_t{1} << 32>},
 
     Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags, "prefill, decode or both (default)", set_phase},
-    Flag{"batch", 'b', "N", kWork, kWorkloadFlags, "sequences at a time (default: 8)",
+    Flag{"batch", 'b', "N", kWork, kWorkloadFlags | kRunFlags, "sequences at a time (default: 8)",
          set_number<&Options::batch, 1, kMaxBatch>},
-    Flag{"prompt", 0, "N", kWork, kWorkloadFlags, "prompt tokens of each sequence (default: 2048)",
+    Flag{"prompt", 0, "N", kWork, kWorkloadFlags | kRunFlags, "prompt tokens of each sequence (default: 2048)",
          set_number<&Options::prompt, 1, kMaxTokens>},
     Flag{"ctx", 0, "N", kWork, kWorkloadFlags, "cached tokens of each sequence while decoding (default: 4096)",
          set_number<&Options::context, 1, kMaxTokens>},
-    Flag{"gen", 0, "N", kWork, kWorkloadFlags, "tokens to generate: --ctx becomes prompt + N",
+    Flag{"gen", 0, "N", kWork, kWorkloadFlags | kRunFlags, "tokens to generate: --ctx becomes prompt + N",
          set_number<&Options::generate, 1, kMaxTokens>},
     Flag{"dtype", 0, "TYPE", kWork, kDtypeFlags, "of the weights (default: the config's, else bf16)",
          set_dtype<&Options::dtype>},

@@ -24,7 +24,7 @@ struct TpChoice {
 };
 
 struct Details {
-  bool shards = false, events = false, ops = false;
+  bool shards = false, events = false, ops = false, layers = false;
 };
 
 struct Options {
@@ -53,6 +53,11 @@ struct Options {
   // Of single commands
   bool fix = false, strict = false, shipped = false, require_fit = false, python = false;
   std::optional<std::string> from, to, shape, mesh;
+
+  // Of runs
+  std::optional<std::string> input, backend, comm;
+  std::optional<std::int64_t> seed;
+  bool float64 = false;
 
   // Output
   std::optional<Format> format;

@@ -1,0 +1,319 @@
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "cli/document.h"
+#include "cli/flags.h"
+#include "cli/inputs.h"
+#include "cli/problems.h"
+#include "cli/sizes.h"
+#include "cli/text.h"
+#include "cli/values.h"
+#include "exec/interrupt.h"
+#include "exec/run_input.h"
+#include "exec/run_plan.h"
+#include "exec/thread_ranks.h"
+
+namespace tpsim::cli {
+namespace {
+
+constexpr int kExitWrong = 5;
+constexpr int kExitInterrupted = 128;  // plus the signal
+constexpr std::int64_t kDefaultTokens = 16;
+constexpr int kErrorDecimals = 12;
+
+// Everything that a run needs, loaded.
+struct Loaded {
+  ModelInput model;
+  PlanInput plan;
+  StrategySet custom;
+  std::unique_ptr<exec::Weights> weights;
+  std::string weight_source;
+  exec::RunInput input;
+  int tp = 1;
+  DType dtype = DType::fp32;
+};
+
+Result<void> check_backend(const Options& options) {
+  for (const auto& [flag, value, known] : {std::tuple{"--backend", options.backend, "cpu"}, std::tuple{"--comm", options.comm, "threads"}})
+    if (value && *value != known) {
+      Error error = usage_error(std::string(flag) + " " + *value + ": this build has " + known + " only");
+      error.kind = ErrorKind::environment;
+      error.fixes = {std::string(flag) + " " + known};
+      return error;
+    }
+  return {};
+}
+
+Result<DType> run_dtype(const Options& options, const Model& model) {
+  const DType dtype = options.dtype.value_or(parse_dtype(model.dtype).value_or(DType::fp32));
+  if (dtype == DType::fp32 || dtype == DType::bf16 || dtype == DType::fp16) return dtype;
+  Error error = usage_error(std::string("a run computes in fp32, bf16 or fp16, not in ") + to_string(dtype));
+  error.fixes = {"--dtype bf16"};
+  return error;
+}
+
+Result<void> load_weights(Loaded& loaded, const Options& options) {
+  const auto& checkpoint = loaded.model.source.checkpoint;
+  if (!checkpoint || options.seed) {
+    loaded.weights = exec::seeded_weights(static_cast<std::uint64_t>(options.seed.value_or(0)));
+    loaded.weight_source = "seed " + std::to_string(options.seed.value_or(0));
+    return {};
+  }
+  auto weights = exec::open_weights(loaded.model.model, *checkpoint);
+  if (!weights) return weights.error();
+  loaded.weights = *std::move(weights);
+  loaded.weight_source = checkpoint->files.empty() ? std::string("checkpoint") : checkpoint->files.front();
+  return {};
+}
+
+Result<void> load_ids(Loaded& loaded, const Options& options) {
+  const std::int64_t vocabulary = loaded.model.model.vocab_size;
+  if (options.input) {
+    auto input = exec::read_run_input(*options.input, vocabulary);
+    if (!input) return input.error();
+    loaded.input = *std::move(input);
+    return {};
+  }
+  loaded.input = exec::seeded_input(options.batch.value_or(1), options.prompt.value_or(kDefaultTokens), vocabulary,
+                                    static_cast<std::uint64_t>(options.seed.value_or(0)));
+  return {};
+}
+
+Result<Loaded> load(const Options& options) {
+  if (auto known = check_backend(options); !known) return known.error();
+  auto model = load_model(options);
+  if (!model) return model.error();
+  auto plan = load_plan(options);
+  if (!plan) return plan.error();
+  auto custom = load_strategies(options);
+  if (!custom) return custom.error();
+  const auto tp = single_tp(options);
+  if (!tp) return tp.error();
+  Loaded loaded{*std::move(model), *std::move(plan), *std::move(custom), nullptr, {}, {}, *tp, DType::fp32};
+  const auto dtype = run_dtype(options, loaded.model.model);
+  if (!dtype) return dtype.error();
+  loaded.dtype = *dtype;
+  if (auto done = load_weights(loaded, options); !done) return done.error();
+  if (auto done = load_ids(loaded, options); !done) return done.error();
+  return loaded;
+}
+
+exec::RunRequest request_of(const Loaded& loaded, const Options& options) {
+  exec::RunRequest request;
+  request.model = &loaded.model.model;
+  request.analysis.dialect = options.dialect;
+  request.analysis.parallelism.tp = loaded.tp;
+  request.analysis.parallelism.ep = options.ep;
+  request.analysis.plan = loaded.plan.choice;
+  request.analysis.custom = loaded.custom;
+  request.weights = loaded.weights.get();
+  request.ids_shape = loaded.input.ids_shape;
+  request.ids = loaded.input.ids;
+  request.reference_logits = loaded.input.logits;
+  request.dtype = loaded.dtype;
+  request.float64 = options.float64;
+  request.generate = static_cast<int>(options.generate.value_or(0));
+  return request;
+}
+
+// For people: three digits.
+std::string size_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2e", value);
+  return text;
+}
+
+void write_error(JsonWriter& json, std::string_view name, const std::optional<exec::ErrorSize>& error) {
+  json.key(name);
+  if (!error) return json.null();
+  json.begin_object();
+  json.member("max_abs", error->max_abs, kErrorDecimals);
+  json.member("max_rel", error->max_rel, kErrorDecimals);
+  json.member("rms", error->rms, kErrorDecimals);
+  json.end_object();
+}
+
+void write_module(JsonWriter& json, const exec::ModuleError& module) {
+  json.begin_object();
+  json.member("module", module.module);
+  json.member("band", module.band, kErrorDecimals);
+  json.member("inside", module.inside);
+  write_error(json, "found", module.error);
+  json.end_object();
+}
+
+void write_events(JsonWriter& json, const std::vector<exec::ExecutedEvent>& events) {
+  json.key("events");
+  json.begin_array();
+  for (const exec::ExecutedEvent& event : events) {
+    json.begin_object();
+    json.member("op", to_string(event.op));
+    json.member("module", event.module);
+    json.array("input_shape", event.input);
+    json.member("numel", event.input.numel());
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_tokens(JsonWriter& json, std::string_view name, const std::vector<std::vector<std::int64_t>>& sequences) {
+  json.key(name);
+  json.begin_array();
+  for (const auto& tokens : sequences) {
+    json.begin_array();
+    for (const std::int64_t token : tokens) json.value(token);
+    json.end_array();
+  }
+  json.end_array();
+}
+
+void write_numeric(JsonWriter& json, const exec::RunOutcome& outcome, const Options& options) {
+  json.key("numeric");
+  json.begin_object();
+  json.member("verdict", to_string(outcome.verdict));
+  write_error(json, "unsharded_vs_reference", outcome.unsharded_vs_reference);
+  write_error(json, "sharded_vs_unsharded", outcome.sharded_vs_unsharded);
+  json.member("band", outcome.band, kErrorDecimals);
+  json.key("first_divergent");
+  if (outcome.first_divergent)
+    write_module(json, *outcome.first_divergent);
+  else
+    json.null();
+  json.member("events_as_analysed", outcome.events_as_analysed);
+  write_events(json, outcome.events);
+  if (options.details.layers) {
+    json.key("layers");
+    json.begin_array();
+    for (const exec::ModuleError& layer : outcome.layers) write_module(json, layer);
+    json.end_array();
+  }
+  if (!outcome.generated_unsharded.empty()) {
+    write_tokens(json, "generated", outcome.generated);
+    write_tokens(json, "generated_unsharded", outcome.generated_unsharded);
+  }
+  json.end_object();
+}
+
+void write_json(JsonWriter& json, const Loaded& loaded, const exec::RunOutcome& outcome, const Options& options) {
+  json.begin_object();
+  json.member("schema", "tpsim.run/1");
+  json.member("model", loaded.model.source.id);
+  json.member("plan", outcome.analysis.plan_name);
+  json.member("dialect", to_string(options.dialect));
+  json.member("tp", loaded.tp);
+  json.member("ep", options.ep);
+  json.member("dtype", to_string(loaded.dtype));
+  json.member("backend", "cpu");
+  json.member("comm", "threads");
+  json.member("weights", loaded.weight_source);
+  json.member("batch", loaded.input.ids_shape[0]);
+  json.member("tokens", loaded.input.ids_shape[1]);
+  write_numeric(json, outcome, options);
+  std::vector<Problem> problems;
+  merge(problems, outcome.analysis.diagnostics, loaded.tp);
+  json.key("problems");
+  write_problems(json, problems);
+  json.end_object();
+}
+
+Row module_row(const exec::ModuleError& module) {
+  Row row;
+  row.cells = {cell(module.module)};
+  if (!module.error) {
+    row.note = "another shape than the unsharded model's";
+    return row;
+  }
+  row.cells.push_back(cell(module.error->max_abs, kErrorDecimals, size_text(module.error->max_abs)));
+  row.cells.push_back(cell(module.error->max_rel, kErrorDecimals, size_text(module.error->max_rel)));
+  row.cells.push_back(cell(module.error->rms, kErrorDecimals, size_text(module.error->rms)));
+  row.cells.push_back(cell(module.band, kErrorDecimals, size_text(module.band)));
+  row.cells.push_back(cell(std::string(module.inside ? "yes" : "NO"), module.inside ? Style::plain : Style::bold));
+  return row;
+}
+
+Table layer_table(const exec::RunOutcome& outcome) {
+  Table table;
+  table.columns = {{"module", "module", false, 0}, {"max_abs", "max abs", true, 0}, {"max_rel", "max rel", true, 80},
+                   {"rms", "rms", true, 80},       {"band", "band", true, 0},       {"inside", "inside", false, 0}};
+  for (const exec::ModuleError& layer : outcome.layers) table.rows.push_back(module_row(layer));
+  if (outcome.sharded_vs_unsharded)
+    table.rows.push_back(module_row({"logits", outcome.sharded_vs_unsharded, outcome.band,
+                                     outcome.sharded_vs_unsharded->finite && outcome.sharded_vs_unsharded->max_abs <= outcome.band}));
+  return table;
+}
+
+std::vector<std::string> heading_of(const Loaded& loaded, const exec::RunOutcome& outcome) {
+  std::vector<std::string> lines;
+  std::string verdict = outcome.verdict == Verdict::right   ? "RIGHT: the sharded run gives the unsharded model's numbers"
+                        : outcome.verdict == Verdict::wrong ? "WRONG: the sharded run gives other numbers"
+                                                            : "ERROR: this version raises with the plan; it was not run";
+  lines.push_back(verdict);
+  lines.push_back("weights: " + loaded.weight_source + "; " + std::to_string(loaded.input.ids_shape[0]) + " x " +
+                  std::to_string(loaded.input.ids_shape[1]) + " tokens, " + to_string(loaded.dtype) + ", " +
+                  plural(outcome.analysis.ranks(), "rank") + " as threads");
+  return lines;
+}
+
+std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
+  std::vector<std::string> notes;
+  if (outcome.unsharded_vs_reference)
+    notes.push_back("unsharded run against the logits of the input file: max abs " + size_text(outcome.unsharded_vs_reference->max_abs) +
+                    ", max rel " + size_text(outcome.unsharded_vs_reference->max_rel));
+  if (outcome.first_divergent) notes.push_back("first module outside its band: " + outcome.first_divergent->module);
+  if (outcome.verdict != Verdict::error)
+    notes.push_back(plural(static_cast<std::int64_t>(outcome.events.size()), "collective") + " executed, " +
+                    (outcome.events_as_analysed ? "the same as analysed" : "NOT those of the analysis"));
+  for (std::size_t b = 0; b < outcome.generated.size(); ++b) {
+    std::string line = "sequence " + std::to_string(b) + ":";
+    for (const std::int64_t token : outcome.generated[b]) line += " " + std::to_string(token);
+    notes.push_back(line + (outcome.generated[b] == outcome.generated_unsharded[b] ? " (as unsharded)" : " (NOT as unsharded)"));
+  }
+  return notes;
+}
+
+int exit_code_of(const exec::RunOutcome& outcome) {
+  if (outcome.verdict == Verdict::error) return kExitNo;
+  return outcome.verdict == Verdict::right && outcome.events_as_analysed ? kExitYes : kExitWrong;
+}
+
+Result<int> run(Context& context) {
+  const Options& options = context.options;
+  const auto loaded = load(options);
+  if (!loaded) return loaded.error();
+  const exec::InterruptGuard guard;
+  const auto outcome = exec::run_plan(request_of(*loaded, options), exec::run_on_threads);
+  if (!outcome && exec::interrupt_signal() != 0) {
+    context.err = "error: " + outcome.error().message + "; nothing was written\n";
+    context.output_written = true;
+    return kExitInterrupted + exec::interrupt_signal();
+  }
+  if (!outcome) return outcome.error();
+  Document document;
+  document.title = "Run of " + loaded->model.source.id + " at TP " + std::to_string(loaded->tp);
+  document.heading = heading_of(*loaded, *outcome);
+  document.table = layer_table(*outcome);
+  document.notes = notes_of(*outcome);
+  document.json = [&](JsonWriter& json) { write_json(json, *loaded, *outcome, options); };
+  if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
+  return exit_code_of(*outcome);
+}
+
+}  // namespace
+
+Command run_command() {
+  Command command;
+  command.name = "run";
+  command.summary = "execute a plan on real ranks and compare it with the unsharded model";
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kSizeFlags | kDtypeFlags | kRunFlags | kReportFlags | kTableFlags;
+  command.required = {"model"};
+  command.in_usage = {"plan", "tp", "input"};
+  command.examples = {{"tpsim run -m DIR -p auto --tp 2 --dtype fp32", "weights of DIR, ids from a seed"},
+                      {"tpsim run -m DIR -p plan.json --tp 4 --input io.safetensors --json", ""}};
+  command.description =
+      "Every rank is a thread with its own shards. The verdict compares the logits with those of the unsharded model, which is run "
+      "first, against the band that rounding explains; --detail layers shows every layer. Exit code 5: executed but wrong.";
+  command.run = run;
+  return command;
+}
+
+}  // namespace tpsim::cli
