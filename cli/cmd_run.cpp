@@ -79,7 +79,8 @@ Result<void> load_ids(Loaded& loaded, const Options& options) {
   return {};
 }
 
-Result<Loaded> load(const Options& options) {
+// In place: the weights refer to the model.
+Result<void> load(const Options& options, Loaded& loaded) {
   if (auto known = check_backend(options); !known) return known.error();
   auto model = load_model(options);
   if (!model) return model.error();
@@ -89,13 +90,15 @@ Result<Loaded> load(const Options& options) {
   if (!custom) return custom.error();
   const auto tp = single_tp(options);
   if (!tp) return tp.error();
-  Loaded loaded{*std::move(model), *std::move(plan), *std::move(custom), nullptr, {}, {}, *tp, DType::fp32};
+  loaded.model = *std::move(model);
+  loaded.plan = *std::move(plan);
+  loaded.custom = *std::move(custom);
+  loaded.tp = *tp;
   const auto dtype = run_dtype(options, loaded.model.model);
   if (!dtype) return dtype.error();
   loaded.dtype = *dtype;
   if (auto done = load_weights(loaded, options); !done) return done.error();
-  if (auto done = load_ids(loaded, options); !done) return done.error();
-  return loaded;
+  return load_ids(loaded, options);
 }
 
 exec::RunRequest request_of(const Loaded& loaded, const Options& options) {
@@ -278,10 +281,10 @@ int exit_code_of(const exec::RunOutcome& outcome) {
 
 Result<int> run(Context& context) {
   const Options& options = context.options;
-  const auto loaded = load(options);
-  if (!loaded) return loaded.error();
+  Loaded loaded;
+  if (auto done = load(options, loaded); !done) return done.error();
   const exec::InterruptGuard guard;
-  const auto outcome = exec::run_plan(request_of(*loaded, options), exec::run_on_threads);
+  const auto outcome = exec::run_plan(request_of(loaded, options), exec::run_on_threads);
   if (!outcome && exec::interrupt_signal() != 0) {
     context.err = "error: " + outcome.error().message + "; nothing was written\n";
     context.output_written = true;
@@ -289,11 +292,11 @@ Result<int> run(Context& context) {
   }
   if (!outcome) return outcome.error();
   Document document;
-  document.title = "Run of " + loaded->model.source.id + " at TP " + std::to_string(loaded->tp);
-  document.heading = heading_of(*loaded, *outcome);
+  document.title = "Run of " + loaded.model.source.id + " at TP " + std::to_string(loaded.tp);
+  document.heading = heading_of(loaded, *outcome);
   document.table = layer_table(*outcome);
   document.notes = notes_of(*outcome);
-  document.json = [&](JsonWriter& json) { write_json(json, *loaded, *outcome, options); };
+  document.json = [&](JsonWriter& json) { write_json(json, loaded, *outcome, options); };
   if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
   return exit_code_of(*outcome);
 }

@@ -29,7 +29,7 @@ public:
   virtual Result<std::vector<float>> read(const ParameterPiece& piece) const = 0;
 };
 
-// `checkpoint`: headers as core reads them.
+// `checkpoint`: headers as core reads them. The model must outlive the weights.
 Result<std::unique_ptr<Weights>> open_weights(const Model& model, const Checkpoint& checkpoint);
 
 // The same numbers for every number of ranks. Matrices are scaled so that activations keep their size, norms lie around 1
