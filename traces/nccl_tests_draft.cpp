@@ -145,7 +145,8 @@ Result<std::optional<CollectiveSweep>> finish(SweepDraft draft, const std::strin
     return error;
   }
   draft.sweep.op = *op;
-  if (const NamedType* type = type_named(draft.type)) draft.sweep.dtype = type->dtype;
+  const NamedType* type = type_named(draft.type);
+  draft.sweep.dtype = type != nullptr ? type->dtype : parse_dtype(draft.type);
   draft.sweep.ranks = settle_ranks(draft, notes);
   if (!draft.hosts.empty()) draft.sweep.nodes = static_cast<int>(draft.hosts.size());
   return std::optional<CollectiveSweep>(std::move(draft.sweep));

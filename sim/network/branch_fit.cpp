@@ -14,6 +14,8 @@ namespace {
 // Deviation of ln(measured) around a good model: what turns "a factor of e" of a prior into the fit's units.
 constexpr double kNoise = 0.03;
 
+constexpr double kHinted = 0.1;  // freedom of a rate that is known from elsewhere
+
 // Which numbers of a branch are fitted.
 struct Slot {
   std::size_t branch;
@@ -107,9 +109,13 @@ std::vector<FreeBranch> direct_branches(const Extent& e, const LinkKind& link) {
 
 std::vector<FreeBranch> library_branches(const RowsOfModel& rows, const LinkKind& link) {
   const CollectiveOp op = rows.key.op;
-  const Extent e = extent_of(op, rows.rows);
+  Extent e = extent_of(op, rows.rows);
+  const bool hinted = rows.wire_hint > e.busbw;
+  if (hinted) e.busbw = rows.wire_hint;
   if (op == CollectiveOp::all_to_all || op == CollectiveOp::send) return direct_branches(e, link);
   std::vector<FreeBranch> all = ring_branches(e, link);
+  if (hinted)
+    for (FreeBranch& b : all) b.freedom.wire = b.freedom.local = b.freedom.ramp = kHinted;
   if (op != CollectiveOp::all_reduce || !link.adds || rows.key.integer || rows.key.nodes > 1) return all;
   FreeBranch nvls{branch(Algorithm::nvls, Protocol::simple, 0.8 * e.small_us, 0.2 * e.small_us,
                          e.busbw * std::pow(4, link.adding_share), 0, 0.2),

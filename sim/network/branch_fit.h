@@ -20,6 +20,7 @@ LinkKind link_kind(std::string_view gpu, std::string_view topo);
 struct RowsOfModel {
   CollectiveModel key;  // op, stack, eager, integer, nodes
   std::vector<MeasuredCollective> rows;
+  double wire_hint = 0;  // bytes per us that large messages are known to reach; 0 = only the rows tell
 };
 
 // `library`: NCCL's all-reduce on the same links, which stacks hand large messages to; nullptr where unknown.

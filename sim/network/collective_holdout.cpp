@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace tpsim {
 namespace {
@@ -11,6 +12,8 @@ namespace {
 constexpr int kSizeFolds = 5;
 // Of rank counts that no measured ones enclose: what the counts between 2 and 8 of H100 and B300 show without them.
 constexpr double kFarBand = 0.16;
+// Of rank counts that a GPU with the same links was measured at: B300 by GB200, and the reverse.
+constexpr double kSisterBand = 0.08;
 constexpr double kLeastBand = 0.03;
 constexpr std::size_t kLeastRows = 8;
 
@@ -34,12 +37,34 @@ bool is_model_of(const CollectiveModel& m, const CollectiveShape& s) {
   return m.op == s.op && m.stack == s.stack && m.eager == s.eager && m.integer == integer && m.nodes == s.nodes;
 }
 
-std::vector<double> errors_of(const CollectiveModel& m, const std::string& topo, std::span<const HeldOutRow> rows) {
-  std::vector<double> errors;
-  for (const HeldOutRow& h : rows)
-    if (h.row.topo == topo && is_model_of(m, h.row.shape) && h.estimate.time.us > 0)
-      errors.push_back(std::abs(std::log(h.row.us / h.estimate.time.us)));
+struct Errors {
+  std::vector<double> log2_bytes, log_ratio;
+};
+
+Errors errors_of(const CollectiveModel& m, const std::string& topo, std::span<const HeldOutRow> rows) {
+  Errors errors;
+  for (const HeldOutRow& h : rows) {
+    if (h.row.topo != topo || !is_model_of(m, h.row.shape) || !(h.estimate.time.us > 0)) continue;
+    errors.log2_bytes.push_back(std::log2(std::max(h.row.shape.bytes, 1.0)));
+    errors.log_ratio.push_back(std::log(h.row.us / h.estimate.time.us));
+  }
   return errors;
+}
+
+double width_of(std::vector<double> log_ratios) {
+  for (double& e : log_ratios) e = std::abs(e);
+  return quantile(std::move(log_ratios), 0.9);
+}
+
+bool knows_more_ranks(const CollectiveModel& m) {
+  return m.residual.axes().size() == 2 && m.residual.axes()[1].knots.size() > m.ranks.size();
+}
+
+// One operation of one stack on one kind of host.
+using Group = std::tuple<std::string, CollectiveOp, CollectiveStack, bool, bool, int>;
+
+Group group_of(const MeasuredCollective& r) {
+  return {r.topo, r.shape.op, r.shape.stack, r.shape.eager, r.shape.dtype == DType::int8, r.shape.nodes};
 }
 
 }  // namespace
@@ -55,15 +80,28 @@ std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows,
 
 std::vector<HeldOutRow> hold_out_ranks(std::span<const MeasuredCollective> rows,
                                        std::span<const MeasuredCollective> sisters) {
-  std::set<int> counts;
-  for (const MeasuredCollective& r : rows) counts.insert(r.shape.ranks);
-  std::vector<HeldOutRow> all;
-  for (const int ranks : counts) {
-    if (ranks == *counts.begin() || ranks == *counts.rbegin()) continue;
-    predict_left_out(
-        rows, sisters, [&](const MeasuredCollective& r) { return r.shape.ranks == ranks; }, all);
+  std::map<Group, std::set<int>> counts;
+  std::set<int> all_counts;
+  for (const MeasuredCollective& r : rows) {
+    counts[group_of(r)].insert(r.shape.ranks);
+    all_counts.insert(r.shape.ranks);
   }
+  const auto is_enclosed = [&](const MeasuredCollective& r) {
+    const std::set<int>& of_group = counts.at(group_of(r));
+    return r.shape.ranks != *of_group.begin() && r.shape.ranks != *of_group.rbegin();
+  };
+  std::vector<HeldOutRow> all;
+  for (const int ranks : all_counts)
+    predict_left_out(
+        rows, sisters, [&](const MeasuredCollective& r) { return r.shape.ranks == ranks && is_enclosed(r); }, all);
   return all;
+}
+
+BandCurve band_of(std::span<const double> log2_bytes, std::span<const double> log_ratios) {
+  constexpr std::size_t kRowsPerKnot = 20, kMostKnots = 4;
+  BandCurve band = fit_band(log2_bytes, log_ratios, 0.9, kRowsPerKnot, kMostKnots);
+  for (double& width : band.widths) width = std::max(width, kLeastBand);
+  return band;
 }
 
 void set_bands(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters,
@@ -71,9 +109,11 @@ void set_bands(std::span<const MeasuredCollective> rows, std::span<const Measure
   const auto by_size = hold_out_sizes(rows, sisters), by_rank = hold_out_ranks(rows, sisters);
   for (CollectiveNetwork& network : calibration.networks)
     for (CollectiveModel& m : network.models) {
-      const auto near = errors_of(m, network.topo, by_size), far = errors_of(m, network.topo, by_rank);
-      m.band = near.size() < kLeastRows ? kFarBand : std::max(quantile(near, 0.9), kLeastBand);
-      m.far_band = far.size() < kLeastRows ? std::max(m.band, kFarBand) : std::max(quantile(far, 0.9), m.band);
+      const Errors near = errors_of(m, network.topo, by_size), far = errors_of(m, network.topo, by_rank);
+      if (near.log_ratio.size() >= kLeastRows) m.band = band_of(near.log2_bytes, near.log_ratio);
+      const double unmeasured = knows_more_ranks(m) ? kSisterBand : kFarBand;
+      m.far_band =
+          std::max(far.log_ratio.size() < kLeastRows ? unmeasured : width_of(far.log_ratio), width_of(near.log_ratio));
     }
 }
 

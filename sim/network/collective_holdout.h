@@ -16,9 +16,12 @@ struct HeldOutRow {
 // Every fifth octave of sizes left out in turn.
 std::vector<HeldOutRow> hold_out_sizes(std::span<const MeasuredCollective> rows,
                                        std::span<const MeasuredCollective> sisters);
-// Each rank count between the smallest and the largest left out in turn.
+// Each rank count that others of the same operation, stack and hosts enclose, left out in turn.
 std::vector<HeldOutRow> hold_out_ranks(std::span<const MeasuredCollective> rows,
                                        std::span<const MeasuredCollective> sisters);
+
+// Half widths that hold 90 % of `log_ratios` (measured / predicted) along log2(bytes), from a few dozen rows.
+BandCurve band_of(std::span<const double> log2_bytes, std::span<const double> log_ratios);
 
 // Bands that hold 90 % of the held-out rows of each model.
 void set_bands(std::span<const MeasuredCollective> rows, std::span<const MeasuredCollective> sisters,

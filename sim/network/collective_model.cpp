@@ -39,10 +39,6 @@ Volume volume_of(Algorithm algorithm, CollectiveOp op, int ranks) {
   return {};
 }
 
-double log_physics(const CollectiveModel& model, double log2_size, int ranks) {
-  return std::log(physics_time(model, std::exp2(log2_size), ranks).us);
-}
-
 double log2_bytes(double bytes) { return std::log2(std::max(bytes, 1.0)); }
 
 double residual_at(const CollectiveModel& model, double log2_size, int ranks) {
@@ -90,36 +86,39 @@ ModelTime physics_time(const CollectiveModel& model, double bytes, int ranks) {
   return best;
 }
 
-double corrected_us(const CollectiveModel& model, double bytes, int ranks) {
-  const double physics = physics_time(model, bytes, ranks).us;
-  if (model.residual.empty()) return physics;
-  const auto& knots = model.residual.axes().front().knots;
-  const std::size_t n = knots.size(), row = static_cast<std::size_t>(ranks - 2) * n;
+double corrected_us(const CollectiveModel& model, double bytes, int ranks, double physics_us) {
+  if (model.residual.empty()) return physics_us;
+  const auto& sizes = model.residual.axes().front().knots;
+  const std::size_t n = sizes.size(), row = static_cast<std::size_t>(ranks - 2) * n;
   const double at = log2_bytes(bytes);
-  if (row + n > model.log_us.size()) return physics * std::exp(residual_at(model, at, ranks));
-  const double* log_us = model.log_us.data() + row;
-  if (at <= knots.front() || at >= knots.back()) {
-    const std::size_t end = at <= knots.front() ? 0 : n - 1;
-    return physics * std::exp(log_us[end]) / physics_time(model, std::exp2(knots[end]), ranks).us;
+  if (row + n > model.knots.size()) return physics_us * std::exp(residual_at(model, at, ranks));
+  const CollectiveModel::Knot* knots = model.knots.data() + row;
+  if (at <= sizes.front() || at >= sizes.back()) {
+    const CollectiveModel::Knot& end = knots[at <= sizes.front() ? 0 : n - 1];
+    return physics_us * std::exp(end.log_us - end.log_physics);
   }
-  const auto high = static_cast<std::size_t>(std::upper_bound(knots.begin(), knots.end(), at) - knots.begin());
-  const double upper = (at - knots[high - 1]) / (knots[high] - knots[high - 1]);
-  const double low_us = log_us[high - 1], high_us = log_us[high];
-  const double low_residual = low_us - log_physics(model, knots[high - 1], ranks);
-  const double high_residual = high_us - log_physics(model, knots[high], ranks);
+  const auto high = static_cast<std::size_t>(std::upper_bound(sizes.begin(), sizes.end(), at) - sizes.begin());
+  const double upper = (at - sizes[high - 1]) / (sizes[high] - sizes[high - 1]);
+  const CollectiveModel::Knot &below = knots[high - 1], &above = knots[high];
+  const double low = below.log_us - below.log_physics, high_residual = above.log_us - above.log_physics;
   // Rising residuals on rising physics rise; with falling ones only the straight line between the knots surely does.
-  if (high_residual < low_residual) return std::exp(low_us + upper * (high_us - low_us));
-  return physics * std::exp(low_residual + upper * (high_residual - low_residual));
+  if (high_residual < low) return std::exp(below.log_us + upper * (above.log_us - below.log_us));
+  return physics_us * std::exp(low + upper * (high_residual - low));
+}
+
+double corrected_us(const CollectiveModel& model, double bytes, int ranks) {
+  return corrected_us(model, bytes, ranks, physics_time(model, bytes, ranks).us);
 }
 
 void prepare(CollectiveModel& model, int most_ranks) {
-  model.log_us.clear();
+  model.knots.clear();
   if (model.residual.empty()) return;
   for (int ranks = 2; ranks <= most_ranks; ++ranks) {
     double last = -std::numeric_limits<double>::infinity();
-    for (const double knot : model.residual.axes().front().knots) {
-      last = std::max(last, log_physics(model, knot, ranks) + residual_at(model, knot, ranks));
-      model.log_us.push_back(last);
+    for (const double size : model.residual.axes().front().knots) {
+      const double physics = std::log(physics_time(model, std::exp2(size), ranks).us);
+      last = std::max(last, physics + residual_at(model, size, ranks));
+      model.knots.push_back({last, physics});
     }
   }
 }
@@ -161,7 +160,7 @@ CollectiveModel stand_in(const CollectiveModel& relative, CollectiveOp op) {
   m.ranks.clear();
   if (same_pattern(relative.op, op)) return m;
   m.residual = {};
-  m.log_us.clear();
+  m.knots.clear();
   const bool direct = op == CollectiveOp::all_to_all || op == CollectiveOp::send;
   std::erase_if(m.branches, [](const CollectiveBranch& b) { return b.algorithm == Algorithm::nvls; });
   for (CollectiveBranch& b : m.branches) {

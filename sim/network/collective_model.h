@@ -14,10 +14,11 @@ struct ModelTime {
 };
 // By the branches, floor and copy alone.
 ModelTime physics_time(const CollectiveModel& model, double bytes, int ranks);
-// The same, corrected by the residuals.
+// The same, corrected by the residuals; `physics_us` is what physics_time says.
+double corrected_us(const CollectiveModel& model, double bytes, int ranks, double physics_us);
 double corrected_us(const CollectiveModel& model, double bytes, int ranks);
 
-// Works out `log_us` for 2 to `most_ranks` ranks.
+// Works out `knots` for 2 to `most_ranks` ranks.
 void prepare(CollectiveModel& model, int most_ranks);
 // The same for all models; operations without one get that of a related operation.
 void complete(CollectiveNetwork& network);

@@ -56,7 +56,12 @@ Choice choose(const CollectiveShape& shape, int nodes, const CollectiveNetwork& 
 bool is_measured(const CollectiveModel& m, double bytes, int ranks) {
   if (std::find(m.ranks.begin(), m.ranks.end(), ranks) == m.ranks.end() || m.residual.empty()) return false;
   const auto& knots = m.residual.axes().front().knots;
-  return bytes >= std::exp2(knots.front() - 0.01) && bytes <= std::exp2(knots.back() + 0.01);
+  const double at = std::log2(std::max(bytes, 1.0));
+  return at >= knots.front() - 0.01 && at <= knots.back() + 0.01;
+}
+
+double start_us(const CollectiveModel& m, const CollectiveBranch& branch, int ranks) {
+  return std::max(m.floor, branch_us(branch, m.op, 0, ranks));
 }
 
 CollectiveEstimate estimate_by(const Choice& choice, double bytes, int ranks) {
@@ -65,12 +70,12 @@ CollectiveEstimate estimate_by(const Choice& choice, double bytes, int ranks) {
   CollectiveEstimate e;
   e.algorithm = physics.branch->algorithm;
   e.protocol = physics.branch->protocol;
-  e.time.us = corrected_us(m, bytes, ranks);
-  e.time.bound = physics.us > 2 * physics_time(m, 0, ranks).us ? Bound::network : Bound::latency;
-  const bool known_ranks = std::find(m.ranks.begin(), m.ranks.end(), ranks) != m.ranks.end();
+  e.time.us = corrected_us(m, bytes, ranks, physics.us);
+  e.time.bound = physics.us > 2 * start_us(m, *physics.branch, ranks) ? Bound::network : Bound::latency;
+  const bool known_ranks = std::find(m.ranks.begin(), m.ranks.end(), ranks) != m.ranks.end() && !m.band.knots.empty();
   e.time.source = m.source;
   if (m.source == NumberSource::calibrated && is_measured(m, bytes, ranks)) e.time.source = NumberSource::measured;
-  e.time.band = known_ranks ? m.band : m.far_band;
+  e.time.band = known_ranks ? m.band.at(std::log2(std::max(bytes, 1.0))) : m.far_band;
   if (choice.stand_in) {
     e.time.source = std::max(e.time.source, NumberSource::transferred);
     e.time.band *= kTransferredBand;
@@ -79,21 +84,26 @@ CollectiveEstimate estimate_by(const Choice& choice, double bytes, int ranks) {
 }
 
 // The fastest of the stacks' all-reduces.
-CollectiveEstimate fastest(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
-  CollectiveEstimate best;
+Choice fastest(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
+  Choice best;
+  double least = 0;
+  const bool integer = is_integer(shape.dtype);
   for (const CollectiveModel& m : network.models) {
-    if (m.op != shape.op || m.nodes != nodes || m.eager || m.integer != is_integer(shape.dtype)) continue;
-    const CollectiveEstimate e = estimate_by({&m, false}, shape.bytes, shape.ranks);
-    if (best.time.us == 0 || e.time.us < best.time.us) best = e;
+    if (m.op != shape.op || m.nodes != nodes || m.eager || m.integer != integer) continue;
+    const double us = corrected_us(m, shape.bytes, shape.ranks);
+    if (best.model != nullptr && us >= least) continue;
+    best.model = &m;
+    least = us;
   }
   return best;
 }
 
 CollectiveEstimate within(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
   if (shape.ranks <= 1) return {};
+  Choice choice;
   if (shape.op == CollectiveOp::all_reduce && shape.stack == CollectiveStack::fastest)
-    if (const auto best = fastest(shape, nodes, network); best.time.us > 0) return best;
-  const Choice choice = choose(shape, nodes, network);
+    choice = fastest(shape, nodes, network);
+  if (choice.model == nullptr) choice = choose(shape, nodes, network);
   return choice.model == nullptr ? CollectiveEstimate{} : estimate_by(choice, shape.bytes, shape.ranks);
 }
 

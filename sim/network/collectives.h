@@ -67,13 +67,17 @@ struct CollectiveModel {
   double copy = 0;         // bytes per us of a copy before it, 0 = none
   ResidualGrid residual;   // over log2(bytes), log2(ranks)
   std::vector<int> ranks;  // that were measured on this device
-  double band = 0.25;      // of those rank counts
-  double far_band = 0.35;  // of others
+  BandCurve band;          // of those rank counts, over log2(bytes)
+  double far_band = 0.35;  // of others, and without a curve
   NumberSource source = NumberSource::spec;
   int rows = 0;        // that it was fitted on
   std::string origin;  // where they came from
-  // Derived: ln(us) at the byte knots of `residual` for 2, 3, ... ranks, never falling with the bytes.
-  std::vector<double> log_us;
+  // Derived: at the byte knots of `residual` for 2, 3, ... ranks. `log_us` never falls with the bytes.
+  struct Knot {
+    double log_us = 0, log_physics = 0;
+    bool operator==(const Knot&) const = default;
+  };
+  std::vector<Knot> knots;
   bool operator==(const CollectiveModel&) const = default;
 };
 

@@ -45,8 +45,8 @@ CollectiveCalibration fit_collectives(std::span<const MeasuredCollective> rows,
 std::map<std::string, CollectiveCalibration> fit_collective_sets(std::span<const MeasuredCollective> rows);
 
 // Rows of one GPU: a line per topology, operation and implementation on sizes left out in turn (every fifth octave),
-// and on rank counts left out in turn, beside bytes at the link's rate (roofline) and the data sheet's network
-// (derated).
+// and on rank counts left out in turn, beside start and bytes at the link's rate (roofline) and the data sheet's
+// network (derated).
 std::vector<FidelityLine> fidelity_collectives(std::span<const MeasuredCollective> rows,
                                                std::span<const MeasuredCollective> sisters, const Hardware& hardware);
 

@@ -43,7 +43,7 @@ Value model_value(const CollectiveModel& m) {
   add(o, "copy_gb_per_s", m.copy / kBytesPerUs);
   if (!m.residual.empty()) o.emplace_back("residual", to_value(m.residual));
   o.emplace_back("ranks", Value{std::move(ranks)});
-  o.emplace_back("band", rounded(m.band));
+  if (!m.band.knots.empty()) o.emplace_back("band", to_value(m.band));
   o.emplace_back("far_band", rounded(m.far_band));
   o.emplace_back("source", text(to_string(m.source)));
   add_count(o, "rows", m.rows, 0);
@@ -133,7 +133,13 @@ std::optional<Error> read_model(const Value& value, CollectiveModel& model) {
       else
         m.take(input_error("a collective: \"ranks\" holds " + to_json(entry) + ", expected whole numbers from 2"));
     });
-  m.number("band", model.band, 0, 5);
+  if (const Value* band = m.get("band")) {
+    auto curve = read_band(*band);
+    if (!curve)
+      m.take(curve.error());
+    else
+      model.band = std::move(*curve);
+  }
   m.number("far_band", model.far_band, 0, 5);
   m.one_of("source", model.source, kSources);
   m.count("rows", model.rows, 0, 1 << 30);

@@ -1,4 +1,4 @@
-// A network's constants from sweeps of nccl-tests on a machine nobody has measured before.
+// A network's constants from sweeps of nccl-tests on a machine that nobody has measured before.
 #pragma once
 
 #include <span>
@@ -6,20 +6,23 @@
 #include <vector>
 
 #include "core/collective_sweep.h"
-#include "sim/network/collectives_fit.h"
+#include "sim/network/collectives.h"
 
 namespace tpsim {
 
 struct SweepFit {
-  CollectiveCalibration calibration;
-  ErrorSummary before, after;  // of the rows: with the prior, with the fit
+  CollectiveCalibration calibration;  // one network
+  // Of the rows: with the prior, with the fit, and with fits that saw only every other size.
+  ErrorSummary before, after, held_out;
   std::vector<std::string> notes;
 };
 
-// Refused with a reason: rates above the link's, times that fall as sizes grow, wrong results (#wrong > 0), sweeps of
-// other sizes than their rank counts say, times in other units. `prior` completes what a sweep cannot say.
+// Reasons to refuse a sweep: ranks not known, few rows, wrong results, each size twice, rates that contradict sizes and
+// times, rates above the link's, times that fall as sizes grow, rows of other rank counts.
+Result<void> check_sweep(const CollectiveSweep& sweep, const Hardware& hardware);
+
+// `prior` says what the sweeps cannot: other operations, rank counts and stacks are scaled from it.
 Result<SweepFit> calibrate_collectives(std::span<const CollectiveSweep> sweeps, const Hardware& hardware,
                                        const CollectiveNetwork& prior);
-Result<void> check_sweep(const CollectiveSweep& sweep, const Hardware& hardware);
 
 }  // namespace tpsim
