@@ -40,7 +40,8 @@ bool ObjectReader::flag(const char* name) {
 
 NumberSource ObjectReader::source(const char* name) {
   const std::string written = text(name);
-  for (NumberSource s : {NumberSource::measured, NumberSource::calibrated, NumberSource::transferred, NumberSource::spec})
+  for (NumberSource s :
+       {NumberSource::measured, NumberSource::calibrated, NumberSource::transferred, NumberSource::spec})
     if (written == to_string(s)) return s;
   fail("\"" + std::string(name) + "\": expected measured, calibrated, transferred or spec");
   return NumberSource::spec;
@@ -58,8 +59,9 @@ void ObjectReader::fail(const std::string& what) {
 
 Value shortened(double x) {
   if (x == 0 || !std::isfinite(x)) return Value{0.0};
-  const double unit = std::pow(10.0, 3 - std::floor(std::log10(std::abs(x))));
-  return Value{std::round(x * unit) / unit};
+  const double digits = 3 - std::floor(std::log10(std::abs(x)));
+  const double unit = std::pow(10.0, std::abs(digits));  // exact, unlike its inverse
+  return Value{digits >= 0 ? std::round(x * unit) / unit : std::round(x / unit) * unit};
 }
 
 }  // namespace tpsim

@@ -6,6 +6,7 @@
 
 #include "sim/fit/holdout.h"
 #include "sim/fit/least_squares.h"
+#include "sim/kernels/published.h"
 
 namespace tpsim {
 namespace {
@@ -118,6 +119,7 @@ ElementwiseCalibration fit_elementwise_calibration(std::span<const ElementwiseRo
       errors.push_back(std::log(own[h.row].us / h.us));
     }
     model.band = fit_band(at, errors, 0.9, 40, 5);
+    model.origin = published_origin(own.front().source);
     calibration.models.push_back(std::move(model));
   }
   if (donor == nullptr) return calibration;

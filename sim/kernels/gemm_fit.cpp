@@ -1,8 +1,8 @@
 #include "sim/kernels/gemm_fit.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <map>
 #include <set>
 
 #include "sim/fit/holdout.h"
@@ -68,30 +68,19 @@ GemmConstants fit_constants(std::span<const GemmRow> rows, const GemmModel& prio
   return with_values(prior.constants, freedom, fit.values);
 }
 
-// Fading over two octaves beyond the ends: the physics is trusted far outside.
+// Fading over eight octaves beyond the ends: held-out widths beyond them want most of the correction of the end.
 GridAxis axis_of(const char* name, std::vector<double> coordinates, double gap) {
-  return {name, knots_of(std::move(coordinates), gap), 2, 2};
+  return {name, knots_of(std::move(coordinates), gap), 8, 8};
 }
 
-ResidualGrid fit_residual(std::span<const GemmRow> rows, const GemmModel& model) {
-  std::vector<GridSample> samples;
+ResidualGrid fit_residual(std::span<const GridSample> samples) {
   std::array<std::vector<double>, 3> coordinates;
-  for (const GemmRow& row : rows) {
-    const std::array<double, 3> at{std::log2(row.shape.m), std::log2(row.shape.n), std::log2(row.shape.k)};
-    for (std::size_t d = 0; d < 3; ++d) coordinates[d].push_back(at[d]);
-    const double value = std::log(row.us / gemm_physics(row.shape, model).us);
-    samples.push_back({{at[0], at[1], at[2], 0}, value, row_weight(row)});
-  }
+  for (const GridSample& sample : samples)
+    for (std::size_t d = 0; d < 3; ++d) coordinates[d].push_back(sample.at[d]);
   std::vector<GridAxis> axes{axis_of("log2_m", coordinates[0], 0.2), axis_of("log2_n", coordinates[1], 0.1),
                              axis_of("log2_k", coordinates[2], 0.1)};
-  return ResidualGrid::fit(std::move(axes), samples, {{0.1, 0.1, 0.1}, 0.02, 0.7});
+  return ResidualGrid::fit(std::move(axes), samples, {{0.03, 0.03, 0.03}, 0.02, 0.7});
 }
-
-struct Held {
-  std::size_t row = 0;
-  double us = 0;
-  bool beyond = false;  // outside the widths that the fit saw
-};
 
 struct Widths {
   std::set<double> n, k;
@@ -106,17 +95,28 @@ std::vector<int> width_folds(std::span<const GemmRow> rows) {
   return spread_folds(widths, kFolds);
 }
 
+std::vector<GridSample> without(std::span<const GridSample> samples, const std::set<double>& widths) {
+  std::vector<GridSample> kept;
+  for (const GridSample& sample : samples)
+    if (!widths.contains(sample.at[1]) && !widths.contains(sample.at[2])) kept.push_back(sample);
+  return kept;
+}
+
 // Every row predicted by a fit that saw neither its n nor its k as a width (one of both, for rows held twice).
-std::vector<Held> held_out(std::span<const GemmRow> rows, const GemmModel& start) {
+std::vector<HeldRow> held_out(std::span<const GemmRow> rows, const GemmModel& start,
+                              std::span<const GridSample> siblings) {
   const std::vector<int> fold_of = width_folds(rows);
-  std::vector<Held> held;
+  std::vector<HeldRow> held;
   for (int fold = 0; fold < kFolds; ++fold) {
     std::vector<GemmRow> training;
     std::vector<std::size_t> tests;
     Widths widths;
+    std::set<double> gone;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (fold_of[2 * i] == fold || fold_of[2 * i + 1] == fold) {
         tests.push_back(i);
+        if (fold_of[2 * i] == fold) gone.insert(std::log2(rows[i].shape.n));
+        if (fold_of[2 * i + 1] == fold) gone.insert(std::log2(rows[i].shape.k));
         continue;
       }
       training.push_back(rows[i]);
@@ -124,28 +124,15 @@ std::vector<Held> held_out(std::span<const GemmRow> rows, const GemmModel& start
       widths.k.insert(rows[i].shape.k);
     }
     if (training.empty()) continue;
-    const GemmModel model = refit_gemm(training, start, 6);
+    const GemmModel model = refit_gemm(training, start, 6, without(siblings, gone));
     for (std::size_t i : tests) held.push_back({i, gemm_time(rows[i].shape, model).us, !widths.hold(rows[i].shape)});
   }
   return held;
 }
 
-std::vector<GemmRow> rows_of(std::span<const GemmRow> rows, std::string_view kernel) {
-  std::vector<GemmRow> chosen;
-  for (const GemmRow& row : rows)
-    if (row.kernel == kernel) chosen.push_back(row);
-  return chosen;
-}
-
-std::vector<std::string> kernels_of(std::span<const GemmRow> rows) {
-  std::set<std::string> kernels;
-  for (const GemmRow& row : rows) kernels.insert(row.kernel);
-  return {kernels.begin(), kernels.end()};
-}
-
-void set_bands(GemmModel& model, std::span<const GemmRow> rows, std::span<const Held> held) {
+void set_bands(GemmModel& model, std::span<const GemmRow> rows, std::span<const HeldRow> held) {
   std::vector<double> at, errors, beyond;
-  for (const Held& h : held) {
+  for (const HeldRow& h : held) {
     const double error = std::log(rows[h.row].us / h.us);
     if (h.beyond) {
       beyond.push_back(std::abs(error));
@@ -158,77 +145,47 @@ void set_bands(GemmModel& model, std::span<const GemmRow> rows, std::span<const 
   if (!beyond.empty()) model.far_band = std::max(0.15, quantile(beyond, 0.9));
 }
 
-GemmModel start_model(const GemmCalibration* prior, const Hardware& hardware, const GemmRow& row) {
-  const bool fp8 = row.kernel.starts_with("fp8");
-  return gemm_model(prior, hardware,
-                    fp8                    ? DType::fp8
-                    : row.kernel == "fp16" ? DType::fp16
-                                           : DType::bf16,
-                    row.kernel == "fp8_block");
-}
-
-FidelityLine line_of(const std::string& key, std::span<const GemmRow> rows, const GemmModel& start,
-                     std::span<const Held> held, bool beyond) {
-  std::vector<double> predicted, roofline, derated, measured;
-  for (const Held& h : held) {
-    if (h.beyond != beyond) continue;
-    const GemmShape& s = rows[h.row].shape;
-    const double flops = 2 * s.m * s.n * s.k;
-    const double bytes = start.operand_bytes * (s.n * s.k + s.m * s.k) + 2 * s.m * s.n;
-    predicted.push_back(h.us);
-    measured.push_back(rows[h.row].us);
-    roofline.push_back(plain_roofline_us(flops, bytes, start.device.flops, start.device.bandwidth));
-    derated.push_back(derated_roofline_us(flops, bytes, start.device.flops, start.device.bandwidth));
-  }
-  return {"gemm",
-          rows.front().gpu,
-          key,
-          summarise(predicted, measured),
-          summarise(roofline, measured),
-          summarise(derated, measured)};
-}
-
 }  // namespace
 
-GemmModel refit_gemm(std::span<const GemmRow> rows, const GemmModel& prior, int iterations) {
+std::vector<GridSample> gemm_residuals(std::span<const GemmRow> rows, const GemmModel& model, double weight) {
+  std::vector<GridSample> samples;
+  samples.reserve(rows.size());
+  for (const GemmRow& row : rows) {
+    const double value = std::log(row.us / gemm_physics(row.shape, model).us);
+    samples.push_back(
+        {{std::log2(row.shape.m), std::log2(row.shape.n), std::log2(row.shape.k), 0}, value, weight * row_weight(row)});
+  }
+  return samples;
+}
+
+GemmModel refit_gemm(std::span<const GemmRow> rows, const GemmModel& prior, int iterations,
+                     std::span<const GridSample> siblings) {
   GemmModel model = prior;
   if (rows.empty()) return model;
   model.constants = fit_constants(rows, prior, iterations);
-  if (rows.size() >= kSomeGemmRows) {
-    model.residual = fit_residual(rows, model);
-  } else if (rows.size() >= kFewGemmRows) {
-    model.residual = {};
+  if (rows.size() >= kFewGemmRows) {
+    std::vector<GridSample> samples(siblings.begin(), siblings.end());
+    if (rows.size() >= kSomeGemmRows) {
+      const std::vector<GridSample> own = gemm_residuals(rows, model, 1);
+      samples.insert(samples.end(), own.begin(), own.end());
+    }
+    model.residual = samples.empty() ? ResidualGrid() : fit_residual(samples);
   }
   model.source = NumberSource::calibrated;
   model.rows = static_cast<int>(rows.size());
   return model;
 }
 
-GemmModel fit_gemm(std::span<const GemmRow> rows, const GemmModel& prior) { return refit_gemm(rows, prior, 40); }
-
-GemmCalibration fit_gemm_calibration(std::span<const GemmRow> rows, const Hardware& hardware,
-                                     const GemmCalibration* prior) {
-  GemmCalibration calibration;
-  for (const std::string& kernel : kernels_of(rows)) {
-    const std::vector<GemmRow> own = rows_of(rows, kernel);
-    GemmModel model = fit_gemm(own, start_model(prior, hardware, own.front()));
-    model.kernel = kernel;
-    if (own.size() >= kSomeGemmRows) set_bands(model, own, held_out(own, model));
-    calibration.models.push_back(std::move(model));
-  }
-  return calibration;
+GemmModel fit_gemm(std::span<const GemmRow> rows, const GemmModel& prior, std::span<const GridSample> siblings) {
+  return refit_gemm(rows, prior, 40, siblings);
 }
 
-std::vector<FidelityLine> fidelity_gemm(std::span<const GemmRow> rows, const Hardware& hardware) {
-  std::vector<FidelityLine> lines;
-  for (const std::string& kernel : kernels_of(rows)) {
-    const std::vector<GemmRow> own = rows_of(rows, kernel);
-    const GemmModel model = fit_gemm(own, start_model(nullptr, hardware, own.front()));
-    const std::vector<Held> held = held_out(own, model);
-    lines.push_back(line_of(kernel, own, model, held, false));
-    lines.push_back(line_of(kernel + ", beyond", own, model, held, true));
-  }
-  return lines;
+GemmFit fit_and_hold_out(std::span<const GemmRow> rows, const GemmModel& prior, std::span<const GridSample> siblings) {
+  GemmFit fit{fit_gemm(rows, prior, siblings), {}};
+  if (rows.size() < kSomeGemmRows) return fit;
+  fit.held = held_out(rows, fit.model, siblings);
+  set_bands(fit.model, rows, fit.held);
+  return fit;
 }
 
 }  // namespace tpsim

@@ -26,14 +26,24 @@ int benchmark_copies(std::string_view source);
 // rescale start, memory and compute only and keep the prior's residual; fewer than kSomeGemmRows fit all constants
 // but no residual.
 inline constexpr std::size_t kFewGemmRows = 60, kSomeGemmRows = 300;
-GemmModel fit_gemm(std::span<const GemmRow> rows, const GemmModel& prior);
+GemmModel fit_gemm(std::span<const GemmRow> rows, const GemmModel& prior, std::span<const GridSample> siblings = {});
+// What the physics of `model` leaves over on these rows, as further samples for the residual of a device that runs the
+// same kernels.
+std::vector<GridSample> gemm_residuals(std::span<const GemmRow> rows, const GemmModel& model, double weight);
 
-// All kernels of one GPU's rows, with bands from widths left out in turn.
-GemmCalibration fit_gemm_calibration(std::span<const GemmRow> rows, const Hardware& hardware,
+// Measured rows of one GPU with its data sheet.
+struct GemmTable {
+  std::span<const GemmRow> rows;
+  const Hardware* hardware = nullptr;
+};
+
+// All kernels of one GPU's rows, with bands from widths left out in turn. `siblings` run the same kernels on other
+// devices or in other 16-bit types: they say what the GPU's own rows do not.
+GemmCalibration fit_gemm_calibration(const GemmTable& table, std::span<const GemmTable> siblings = {},
                                      const GemmCalibration* prior = nullptr);
 
-// One line per kernel of one GPU: whole widths (n and k) left out in turn, those between others ("bf16") and the two
-// at either end ("bf16, beyond").
-std::vector<FidelityLine> fidelity_gemm(std::span<const GemmRow> rows, const Hardware& hardware);
+// One line per kernel of one GPU: whole widths (n and k) left out in turn, those between others ("bf16") and those
+// outside what the fit saw ("bf16, beyond").
+std::vector<FidelityLine> fidelity_gemm(const GemmTable& table, std::span<const GemmTable> siblings = {});
 
 }  // namespace tpsim
