@@ -14,7 +14,10 @@ namespace {
 // Deviation of ln(measured) around a good model: what turns "a factor of e" of a prior into the fit's units.
 constexpr double kNoise = 0.03;
 
-constexpr double kHinted = 0.1;  // freedom of a rate that is known from elsewhere
+constexpr int kLeastAdding = 4;      // ranks of NVLS
+constexpr double kRingGain = 1.2;    // of the bus rate of many ranks over that of two, which copy more
+constexpr double kRingShare = 0.85;  // of NVLS's bus rate
+constexpr double kHinted = 0.1;      // freedom of a rate that is known from elsewhere
 
 // Which numbers of a branch are fitted.
 struct Slot {
@@ -33,7 +36,9 @@ void add_slot(std::vector<Slot>& slots, std::vector<FitParameter>& parameters, s
 // What the smallest and largest messages say about a series of rows.
 struct Extent {
   double small_us = 0, hop_us = 0;  // time of the smallest message at the fewest ranks; more of it per step
+  double largest_start_us = 0;      // of the smallest message at the most ranks
   double busbw = 0;                 // bytes per us, the best of all rows
+  double ring_busbw = 0;            // without NVLS, which serves 4 and more ranks
 };
 
 double smallest_us(std::span<const MeasuredCollective> rows, int ranks) {
@@ -49,11 +54,15 @@ Extent extent_of(CollectiveOp op, std::span<const MeasuredCollective> rows) {
   for (const MeasuredCollective& r : rows) {
     fewest = std::min(fewest, r.shape.ranks);
     most = std::max(most, r.shape.ranks);
-    e.busbw = std::max(e.busbw, r.shape.bytes * bus_factor(op, r.shape.ranks) / r.us);
+    const double busbw = r.shape.bytes * bus_factor(op, r.shape.ranks) / r.us;
+    e.busbw = std::max(e.busbw, busbw);
+    if (r.shape.ranks < kLeastAdding) e.ring_busbw = std::max(e.ring_busbw, kRingGain * busbw);
   }
+  if (e.ring_busbw == 0) e.ring_busbw = kRingShare * e.busbw;
   e.small_us = smallest_us(rows, fewest);
   const double steps = op == CollectiveOp::all_reduce ? 2.0 * (most - fewest) : most - fewest;
-  e.hop_us = steps > 0 ? (smallest_us(rows, most) - e.small_us) / steps : 0.1 * e.small_us;
+  e.largest_start_us = smallest_us(rows, most);
+  e.hop_us = steps > 0 ? (e.largest_start_us - e.small_us) / steps : 0.1 * e.small_us;
   e.hop_us = std::clamp(e.hop_us, 0.05, 0.5 * e.small_us);
   return e;
 }
@@ -88,8 +97,8 @@ std::vector<FreeBranch> ring_branches(const Extent& e, const LinkKind& link) {
   if (link.shared)
     share(all);
   else
-    all.push_back(
-        {branch(Algorithm::ring, Protocol::ll128, 3 * e.small_us, e.hop_us, e.busbw, e.busbw, 0), {1, 1, 1, 1, 0, 0}});
+    all.push_back({branch(Algorithm::ring, Protocol::ll128, 3 * e.small_us, e.hop_us, 0.9 * e.busbw, e.busbw, 0),
+                   {1, 1, 0.1, 1, 0, 0}});
   return all;
 }
 
@@ -113,13 +122,17 @@ std::vector<FreeBranch> library_branches(const RowsOfModel& rows, const LinkKind
   const bool hinted = rows.wire_hint > e.busbw;
   if (hinted) e.busbw = rows.wire_hint;
   if (op == CollectiveOp::all_to_all || op == CollectiveOp::send) return direct_branches(e, link);
+  const bool adds = op == CollectiveOp::all_reduce && link.adds && !rows.key.integer && rows.key.nodes == 1;
+  const double nvls_rate = e.busbw;
+  if (adds) e.busbw = e.ring_busbw;
   std::vector<FreeBranch> all = ring_branches(e, link);
   if (hinted)
     for (FreeBranch& b : all) b.freedom.wire = b.freedom.local = b.freedom.ramp = kHinted;
-  if (op != CollectiveOp::all_reduce || !link.adds || rows.key.integer || rows.key.nodes > 1) return all;
-  FreeBranch nvls{branch(Algorithm::nvls, Protocol::simple, 0.8 * e.small_us, 0.2 * e.small_us,
-                         e.busbw * std::pow(4, link.adding_share), 0, 0.2),
-                  {1, 1, 1, 0, 1, 0}};
+  if (!adds) return all;
+  // It starts later than the ring with LL (25 us in NCCL's tuning), or it would be taken for small messages.
+  FreeBranch nvls{branch(Algorithm::nvls, Protocol::simple, e.largest_start_us, 0.3,
+                         nvls_rate * std::pow(4, link.adding_share), 0, 0.15),
+                  {0.1, 0.1, 1, 0, 1, 0}};
   nvls.start.sharing = link.adding_share;
   nvls.start.least_ranks = 4;
   all.push_back(nvls);

@@ -162,9 +162,19 @@ CollectiveEstimate over_nodes(const CollectiveShape& shape, int nodes, const Col
   return e;
 }
 
-bool has_model(CollectiveOp op, int nodes, const CollectiveNetwork& network) {
-  return std::any_of(network.models.begin(), network.models.end(),
-                     [&](const CollectiveModel& m) { return m.op == op && m.nodes == nodes; });
+// Measured over that many hosts; beyond the largest message of the measurements the adapters decide.
+CollectiveEstimate measured_over_nodes(const CollectiveShape& shape, const CollectiveModel& m, int nodes,
+                                       const CollectiveNetwork& network) {
+  const double last = m.residual.empty() ? shape.bytes : std::exp2(m.residual.axes().front().knots.back());
+  if (shape.bytes <= last || network.between.wire <= 0) return within(shape, nodes, network);
+  CollectiveShape largest = shape;
+  largest.bytes = last;
+  CollectiveEstimate e = within(largest, nodes, network);
+  const double more = over_nodes(shape, nodes, network).time.us - over_nodes(largest, nodes, network).time.us;
+  e.time.us += std::max(more, 0.0);
+  e.time.source = std::max(e.time.source, NumberSource::calibrated);
+  e.time.band = std::max(e.time.band, network.between.band);
+  return e;
 }
 
 // Groups of ranks that only adapters connect.
@@ -241,8 +251,10 @@ CollectiveEstimate collective_time(const CollectiveShape& shape, const Collectiv
   CollectiveShape asked = shape;
   asked.bytes = std::max(shape.bytes, 0.0);
   const int groups = groups_of(asked, network);
-  if (groups == 1 || has_model(asked.op, groups, network)) return within(asked, groups, network);
-  return over_nodes(asked, groups, network);
+  if (groups == 1) return within(asked, groups, network);
+  const CollectiveModel* measured = choose(asked, groups, network).model;
+  return measured == nullptr ? over_nodes(asked, groups, network)
+                             : measured_over_nodes(asked, *measured, groups, network);
 }
 
 }  // namespace tpsim
