@@ -94,6 +94,10 @@ TensorState normalise(Machine& m, const TensorState& x, const TensorState* weigh
                       bool fixed_shape) {
   TensorState result = like(x);
   if (!one_kind(m, {&x, weight, bias}, "mul")) return result;
+  if (weight == nullptr && x.belief && x.layout.content == Content::partial) {
+    m.fail("TP106", "the norm takes a DTensor's partial sums twice, and its mask serves once", "AssertionError");
+    return result;
+  }
   const bool believed_cut = weight != nullptr && weight->belief && believed_dim(*weight->belief) >= 0;
   if (believed_cut && !fixed_shape) {
     const TensorState product = binary(m, Binary::mul, normalise(m, x, nullptr, nullptr, false), *weight);
