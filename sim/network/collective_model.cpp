@@ -156,6 +156,7 @@ CollectiveModel stand_in(const CollectiveModel& relative, CollectiveOp op) {
   CollectiveModel m = relative;
   m.op = op;
   m.source = NumberSource::transferred;
+  m.stand_in = true;
   m.origin = std::string("as ") + to_string(relative.op) + ": " + relative.origin;
   m.ranks.clear();
   if (same_pattern(relative.op, op)) return m;

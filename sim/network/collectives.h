@@ -70,8 +70,9 @@ struct CollectiveModel {
   BandCurve band;          // of those rank counts, over log2(bytes)
   double far_band = 0.35;  // of others, and without a curve
   NumberSource source = NumberSource::spec;
-  int rows = 0;        // that it was fitted on
-  std::string origin;  // where they came from
+  int rows = 0;           // that it was fitted on
+  std::string origin;     // where they came from
+  bool stand_in = false;  // derived from a related operation's model
   // Derived: at the byte knots of `residual` for 2, 3, ... ranks. `log_us` never falls with the bytes.
   struct Knot {
     double log_us = 0, log_physics = 0;

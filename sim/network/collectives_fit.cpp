@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "sim/fit/least_squares.h"
+#include "sim/kernels/published.h"
 #include "sim/network/branch_fit.h"
 #include "sim/network/collective_holdout.h"
 #include "sim/network/collective_model.h"
@@ -49,7 +50,7 @@ Groups groups_of(std::span<const MeasuredCollective> rows) {
 
 std::string origin_of(std::span<const MeasuredCollective> rows) {
   std::set<std::string> names;
-  for (const MeasuredCollective& r : rows) names.insert(r.source + " on " + r.gpu);
+  for (const MeasuredCollective& r : rows) names.insert(published_origin(r.source) + " on " + r.gpu);
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "sim/fit/least_squares.h"
+#include "sim/kernels/published.h"
 #include "sim/network/expert_exchange.h"
 #include "sim/network/expert_exchange_model.h"
 
@@ -53,7 +54,7 @@ ExchangeCalibration fit_models(std::span<const MeasuredExchange> rows) {
     if (!(r.us > 0) || r.shape.tokens < 1 || r.shape.ranks < 2) continue;
     groups[{static_cast<int>(r.shape.phase), element_bits(r.shape.dtype)}].push_back(r);
     ++calibration.rows;
-    calibration.origin = r.source + " on " + r.gpu;
+    calibration.origin = published_origin(r.source) + " on " + r.gpu;
   }
   for (const auto& [key, group] : groups)
     calibration.models.push_back(fit_model(kPhases[static_cast<std::size_t>(key.first)], key.second, group));

@@ -1,5 +1,5 @@
 #include "sim/network/expert_exchange.h"
-#include "sim/network/json_members.h"
+#include "sim/network/json_parts.h"
 
 namespace tpsim {
 namespace {
@@ -8,53 +8,45 @@ constexpr std::array kPhases = {ExchangePhase::prepare, ExchangePhase::dispatch,
 constexpr double kBytesPerUs = 1e3;  // of GB/s
 constexpr double kMostUs = 1e7, kMostRate = 1e7;
 
-std::optional<Error> read_model(const Value& value, ExchangeModel& model) {
-  JsonMembers m(value, "a phase of the exchange between experts");
-  m.one_of("phase", model.phase, kPhases);
-  m.count("bits", model.bits, 1, 64);
-  m.number("base_us", model.base, 0, kMostUs);
-  m.number("hop_us", model.hop, 0, kMostUs);
-  m.number("token_us", model.per_token, 0, kMostUs);
-  m.number("wire_gb_per_s", model.wire, 0, kMostRate, kBytesPerUs);
-  m.number("band", model.band, 0, 5);
-  if (const Value* residual = m.get("residual")) {
-    auto grid = read_residual_grid(*residual);
-    if (!grid)
-      m.take(grid.error());
-    else if (grid->axes().size() != 2)
-      m.take(input_error("an exchange's residual has 2 axes"));
-    else
-      model.residual = std::move(*grid);
-  }
-  return m.error();
+std::optional<Error> read_model(const Value& value, ExchangeModel& m) {
+  ObjectReader r(value, "a phase of the exchange between experts");
+  m.phase = named(r, "phase", kPhases);
+  m.bits = whole(r, "bits", 1, 64);
+  m.base = r.number("base_us", 0, kMostUs);
+  m.hop = r.number("hop_us", 0, kMostUs);
+  m.per_token = r.number("token_us", 0, kMostUs);
+  m.wire = r.number("wire_gb_per_s", 0, kMostRate) * kBytesPerUs;
+  m.band = r.number("band", 0, 5);
+  m.residual = residual_in(r);
+  return r.error();
 }
 
 }  // namespace
 
 Value to_value(const ExchangeCalibration& calibration) {
   ValueList models;
-  for (const ExchangeModel& m : calibration.models) {
-    ValueObject o{{"phase", text(to_string(m.phase))}, {"bits", Value{std::int64_t{m.bits}}}};
-    add(o, "base_us", m.base);
-    add(o, "hop_us", m.hop);
-    add(o, "token_us", m.per_token);
-    add(o, "wire_gb_per_s", m.wire / kBytesPerUs);
-    if (!m.residual.empty()) o.emplace_back("residual", to_value(m.residual));
-    o.emplace_back("band", rounded(m.band));
-    models.push_back(Value{std::move(o)});
-  }
-  return Value{ValueObject{{"models", Value{std::move(models)}},
-                           {"rows", Value{std::int64_t{calibration.rows}}},
-                           {"origin", text(calibration.origin)}}};
+  for (const ExchangeModel& m : calibration.models)
+    models.push_back(Value{ValueObject{{"phase", text_value(to_string(m.phase))},
+                                       {"bits", count_value(m.bits)},
+                                       {"base_us", shortened(m.base)},
+                                       {"hop_us", shortened(m.hop)},
+                                       {"token_us", shortened(m.per_token)},
+                                       {"wire_gb_per_s", shortened(m.wire / kBytesPerUs)},
+                                       {"band", shortened(m.band)},
+                                       {"residual", to_value(m.residual)}}});
+  return Value{ValueObject{{"origin", text_value(calibration.origin)},
+                           {"rows", count_value(calibration.rows)},
+                           {"models", Value{std::move(models)}}}};
 }
 
 Result<ExchangeCalibration> read_exchange_calibration(const Value& value) {
   ExchangeCalibration calibration;
-  JsonMembers m(value, "\"expert_exchange\"");
-  m.list("models", [&](const Value& entry) { m.take(read_model(entry, calibration.models.emplace_back())); });
-  m.count("rows", calibration.rows, 0, 1 << 30);
-  m.string("origin", calibration.origin);
-  if (m.error()) return *m.error();
+  ObjectReader r(value, "the exchange between experts");
+  calibration.origin = r.text("origin");
+  calibration.rows = whole(r, "rows", 0, 1 << 30);
+  for_each_entry(r, "models",
+                 [&](const Value& entry) { take(r, read_model(entry, calibration.models.emplace_back())); });
+  if (r.error()) return *r.error();
   return calibration;
 }
 
