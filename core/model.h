@@ -138,6 +138,7 @@ struct Program {
 struct ParameterSpec {
   std::string name;  // "weight", "bias", "gate_up_proj"
   Shape shape;
+  bool borrowed = false;  // another module's: used here, counted and named there
   bool operator==(const ParameterSpec&) const = default;
 };
 

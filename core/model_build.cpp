@@ -280,6 +280,7 @@ private:
   std::optional<int> call(const ModuleTemplate& module, const ModuleNode& node, std::vector<Value>& frame) {
     const BlockTemplate& callee = data_.blocks[static_cast<std::size_t>(node.block)];
     std::vector<Value> arguments(callee.parameters.size());
+    bool borrowed = false;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       const BlockParameter& parameter = callee.parameters[i];
       if (!parameter.used) continue;
@@ -292,9 +293,20 @@ private:
         value = evaluate(*parameter.preset, own, scratch);
       }
       if (value == nullptr) return std::nullopt;
+      borrowed = borrowed || (parameter.name == kBorrowed && truthy(*value));
       arguments[i] = value == &scratch ? std::move(scratch) : *value;
     }
-    return block(node.block, arguments);
+    const auto built = block(node.block, arguments);
+    return built && borrowed ? borrowed_type(*built) : built;
+  }
+
+  // The same module with parameters that are another instance's.
+  int borrowed_type(int index) {
+    ModuleType type = model_.types[static_cast<std::size_t>(index)];
+    for (ParameterSpec& parameter : type.parameters) parameter.borrowed = true;
+    for (Child& child : type.children)
+      for (int& element : child.types) element = borrowed_type(element);
+    return intern(std::move(type));
   }
 
   bool body(const BlockTemplate& source, std::vector<Value>& frame, const std::vector<ChildState>& states,
