@@ -384,7 +384,8 @@ private:
       if (local->used) for_each_local(local->value.expression.root, [&](int slot) { used.insert(slot); });
     }
     for (std::size_t i = 0; i < block.parameters.size(); ++i) {
-      block.parameters[i].used = used.contains(kFirstLocal + static_cast<int>(i));
+      block.parameters[i].used =
+          used.contains(kFirstLocal + static_cast<int>(i)) || block.parameters[i].name == kBorrowed;
     }
   }
 

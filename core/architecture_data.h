@@ -50,6 +50,9 @@ struct PlacedExpression {
   std::string pointer;
 };
 
+// A parameter of this name says that the instance's tensors are an earlier instance's.
+inline constexpr std::string_view kBorrowed = "borrowed";
+
 struct BlockParameter {
   std::string name;
   std::optional<PlacedExpression> preset;

@@ -34,7 +34,8 @@ public:
 private:
   void module(int index, const std::string& prefix, std::int64_t count) {
     const ModuleType& type = model_.type(index);
-    for (const auto& parameter : type.parameters) add(joined(prefix, parameter.name), parameter.shape, count);
+    for (const auto& parameter : type.parameters)
+      if (!parameter.borrowed) add(joined(prefix, parameter.name), parameter.shape, count);
     for (const auto& child : type.children) {
       const std::string path = joined(prefix, child.name);
       if (child.is_list)
@@ -78,7 +79,7 @@ void add_named(const Model& model, int index, const std::string& prefix, std::ve
   const ModuleType& type = model.type(index);
   for (const auto& parameter : type.parameters) {
     std::string name = joined(prefix, parameter.name);
-    if (!tied_away(model, name)) all.push_back({std::move(name), parameter.shape});
+    if (!parameter.borrowed && !tied_away(model, name)) all.push_back({std::move(name), parameter.shape});
   }
   for (const auto& child : type.children) {
     const std::string path = joined(prefix, child.name);
@@ -185,7 +186,7 @@ std::vector<NamedParameter> named_parameters(const Model& model) {
 std::int64_t parameter_count(const Model& model) {
   std::vector<std::int64_t> counts(model.types.size());
   for (std::size_t i = 0; i < model.types.size(); ++i) {
-    for (const auto& parameter : model.types[i].parameters) counts[i] += parameter.shape.numel();
+    for (const auto& parameter : model.types[i].parameters) counts[i] += parameter.borrowed ? 0 : parameter.shape.numel();
     for (const auto& child : model.types[i].children) {
       for (const int type : child.types) counts[i] += counts[static_cast<std::size_t>(type)];
     }

@@ -19,7 +19,8 @@ private:
   void visit(int type, const std::string& path, std::int64_t count) {
     const ModuleType& module = model_.type(type);
     if (!path.empty()) add(path, module.kind, count, false);
-    for (const auto& parameter : module.parameters) add_parameter(join(path, parameter.name), module.kind, count);
+    for (const auto& parameter : module.parameters)
+      if (!parameter.borrowed) add_parameter(join(path, parameter.name), module.kind, count);
     for (const auto& child : module.children) visit_child(child, join(path, child.name), count);
   }
 

@@ -33,7 +33,8 @@ private:
     for (std::size_t i = 0; i < type.parameters.size(); ++i) {
       ShardSpec spec = at;
       extend(spec.pattern, type.parameters[i].name);
-      if (!is_tied_away(spec.pattern)) add(std::move(spec), node, type, i, depth == 1);
+      if (type.parameters[i].borrowed || is_tied_away(spec.pattern)) continue;
+      add(std::move(spec), node, type, i, depth == 1);
     }
     if (loads_buffers_as_parameters()) add_buffers(type, at);
     for (std::size_t c = 0; c < type.children.size(); ++c) {

@@ -50,6 +50,22 @@ TEST_CASE("described parts: the toy model is right under its plan", "[described_
   CHECK(analysis_of(toy::kToy).verdict == Verdict::right);
 }
 
+TEST_CASE("described parts: a borrowed block computes and is cut, its parameters count once", "[described_parts]") {
+  std::string shared = toy::toy_with(R"j("mlp": "MLP()")j", R"j("mlp": "MLP(borrowed=layer_idx > 0)")j");
+  const std::string own = R"j("MLP": {)j";
+  shared.insert(shared.find(own) + own.size(), R"j( "parameters_of_block": ["borrowed"],)j");
+  const auto model = toy::build(shared, "{}"), plain = toy::build(toy::kToy, "{}");
+  INFO(error_text(model));
+  REQUIRE(model);
+  REQUIRE(plain);
+  CHECK(parameter_count(*plain) - parameter_count(*model) == 3 * 3 * 64 * 96);
+  for (const NamedParameter& p : named_parameters(*model))
+    CHECK((p.name.find(".mlp.") == std::string::npos || p.name.starts_with("model.layers.0.")));
+  const auto analysis = analysis_of(shared);
+  CHECK(analysis.verdict == Verdict::right);
+  CHECK(events(analysis).size() == events(analysis_of(toy::kToy)).size());
+}
+
 TEST_CASE("described parts: a tensor that is fused on disk cannot be cut", "[described_parts]") {
   const std::string fused = R"("checkpoint": [
     { "module": "model.layers.*.mlp.gate_proj.weight", "disk": "model.layers.*.mlp.gate_up.weight", "how": "chunk", "part": 0, "parts": 2 },
