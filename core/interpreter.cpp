@@ -349,7 +349,10 @@ private:
     std::vector<TensorState*> results;
     if (value.is_tensor()) results.push_back(&value.tensor);
     for (ForwardValue& item : value.items) results.push_back(&item.tensor);
-    note(m_, code.op, inputs, results);
+    RecordedOp* noted = note(m_, code.op, inputs, results);
+    // Weights of all experts or of the chosen ones: on a rank the shapes may not tell.
+    if (noted != nullptr && code.op == Op::experts)
+      noted->ints.push_back(inputs[2]->ideal[-1] != inputs[1]->ideal[-1] ? 1 : 0);
   }
 
   static std::vector<ForwardValue> inputs_of(const Instruction& code, const std::vector<ForwardValue>& slots) {

@@ -37,9 +37,7 @@ ForwardValue run_rotary(Machine& m, ModuleCall& call) {
   angles.local = angles.local.map(widen);
   TensorState sines = angles;
   if (m.recorder != nullptr) {
-    std::vector<Rotary>& known = m.recorder->recording.rotaries;
-    note(m, Primitive::rotary, {positions}, {&angles, &sines}, {static_cast<std::int64_t>(known.size())});
-    known.push_back(call.type->rotary);
+    note(m, Primitive::rotary, {positions}, {&angles, &sines}, {m.recorder->next_rotary(*call.type)});
   }
   return ForwardValue(std::vector<ForwardValue>{std::move(angles), std::move(sines)});
 }

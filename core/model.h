@@ -164,7 +164,7 @@ struct ModuleType {
   double eps = 0;           // norms
   double offset = 0;        // norms: multiply by weight + offset
   double scale = 1;         // embedding: factor on its output
-  Rotary rotary;            // rotary: what the config says about it
+  std::vector<Rotary> rotaries;  // rotary: what the config says, by call where calls in turn differ
   bool operator==(const ModuleType&) const = default;
 };
 

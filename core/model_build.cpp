@@ -266,15 +266,13 @@ private:
     return std::nullopt;
   }
 
-  // The layer type of a rotary module has served when its numbers are known.
-  void complete(ModuleType& rotary) {
-    const std::string layer_type = std::exchange(rotary.text, {});
+  void complete(ModuleType& type) {
     const auto preset = [&](std::string_view field, double otherwise) {
       const Value* value = fields_.find(field);
       return value == nullptr ? otherwise : as_real(*value).value_or(otherwise);
     };
-    read_rotary(config_, layer_type, rotary.rotary.theta > 0, preset("rope_theta", kDefaultRotaryBase),
-                preset("max_position_embeddings", 0), rotary.rotary);
+    for (Rotary& rotary : type.rotaries)
+      read_rotary(config_, preset("rope_theta", kDefaultRotaryBase), preset("max_position_embeddings", 0), rotary);
   }
 
   std::optional<int> call(const ModuleTemplate& module, const ModuleNode& node, std::vector<Value>& frame) {

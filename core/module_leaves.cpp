@@ -123,10 +123,27 @@ private:
   }
 
   void rotary() {
-    type_.extent = type_.rotary.columns = extent("dim");
-    type_.rotary.half = flag("half", false);
-    type_.rotary.theta = number("theta", 0);
-    if (const Value* given = value("layer_type")) type_.text = text("layer_type", *given);
+    Rotary one;
+    type_.extent = one.columns = extent("dim");
+    one.half = flag("half", false);
+    one.theta = 0;
+    const std::vector<Value> layer_types = elements("layer_type"), bases = elements("theta");
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, layer_types.size()); ++i) {
+      Rotary& rotary = type_.rotaries.emplace_back(one);
+      if (i < layer_types.size()) rotary.layer_type = text("layer_type", layer_types[i]);
+      if (i >= bases.size() || bases[i].is_null()) continue;
+      const auto theta = as_real(bases[i]);
+      if (!theta || *theta <= 0) fail("theta", "is " + to_json(bases[i]).substr(0, 60) + "; a positive number is needed");
+      rotary.theta = theta.value_or(0);
+    }
+  }
+
+  // One value, or those of a list.
+  std::vector<Value> elements(std::string_view name) const {
+    const Value* given = value(name);
+    if (given == nullptr) return {};
+    const auto* list = std::get_if<ValueList>(&given->data);
+    return list == nullptr ? std::vector<Value>{*given} : *list;
   }
 
   void depthwise_conv() {

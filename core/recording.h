@@ -36,7 +36,7 @@ enum class Primitive {
 
 struct RecordedOp {
   Primitive primitive = Primitive::operation;
-  Op op = Op::cast;
+  Op op = Op::cast;                // experts: a fourth int, 1 = the weights are columns of all experts
   std::string module;              // path below the step's prefix
   std::vector<int> inputs;         // values; -1 = absent
   std::vector<int> outputs;

@@ -8,6 +8,7 @@
 namespace tpsim {
 
 struct Rotary {
+  std::string layer_type;        // "" = of all layers
   std::string kind = "default";  // default, linear, dynamic, yarn, longrope, llama3, proportional
   std::int64_t columns = 0;      // of cos and sin
   bool half = false;             // columns = number of angles; else each angle stands twice

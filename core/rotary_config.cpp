@@ -59,15 +59,14 @@ void read_parameters(const ValueObject& object, Rotary& rotary) {
 
 }  // namespace
 
-void read_rotary(const Config& config, std::string_view layer_type, bool own_theta, double theta, double max_positions,
-                 Rotary& rotary) {
+void read_rotary(const Config& config, double theta, double max_positions, Rotary& rotary) {
   rotary.max_positions = max_positions;
   read_number(config.fields, "max_position_embeddings", rotary.max_positions);
   rotary.original_positions = rotary.max_positions;
   read_number(config.fields, "original_max_position_embeddings", rotary.original_positions);
   const ValueObject* parameters = parameters_of(config);
-  const ValueObject* nested = parameters == nullptr ? nullptr : by_layer_type(*parameters, layer_type);
-  if (own_theta && nested == nullptr) return;
+  const ValueObject* nested = parameters == nullptr ? nullptr : by_layer_type(*parameters, rotary.layer_type);
+  if (rotary.theta > 0 && nested == nullptr) return;
   rotary.theta = theta;
   read_number(config.fields, "rope_theta", rotary.theta);
   if (nested != nullptr) parameters = nested;

@@ -182,7 +182,7 @@ private:
     layout.transposed = number_at(op_, 0) != 0;
     layout.interleaved = number_at(op_, 1) != 0;
     layout.gated = number_at(op_, 2) == 0;
-    layout.dense = !(in_[2]->shape == in_[1]->shape);
+    layout.dense = number_at(op_, 3) != 0;
     layout.activation = op_.text;
     return experts(x(), *in_[1], *in_[2], ExpertWeights<Real>{in_[3], in_[4], at(5), at(6)}, layout);
   }
