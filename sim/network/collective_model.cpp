@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace tpsim {
 namespace {
@@ -171,10 +172,24 @@ CollectiveModel stand_in(const CollectiveModel& relative, CollectiveOp op) {
   return m;
 }
 
+// The part of a stack's all-reduce that is NCCL's, where NCCL alone was not measured.
+std::optional<CollectiveModel> library_part(const CollectiveNetwork& network) {
+  for (const CollectiveModel& measured : network.models) {
+    if (measured.op != CollectiveOp::all_reduce || measured.eager || measured.integer || measured.nodes > 1) continue;
+    CollectiveModel m = stand_in(measured, measured.op);
+    m.stack = CollectiveStack::nccl;
+    std::erase_if(m.branches, [](const CollectiveBranch& b) { return b.protocol == Protocol::none; });
+    if (!m.branches.empty()) return m;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 void complete(CollectiveNetwork& network) {
   for (CollectiveModel& m : network.models) prepare(m, network.domain * m.nodes);
+  if (library_model(CollectiveOp::all_reduce, network) == nullptr)
+    if (auto part = library_part(network)) network.models.push_back(std::move(*part));
   for (const auto op : {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter,
                         CollectiveOp::all_to_all, CollectiveOp::broadcast, CollectiveOp::send}) {
     if (library_model(op, network) != nullptr) continue;

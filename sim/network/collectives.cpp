@@ -140,9 +140,9 @@ double bytes_between(CollectiveOp op, double bytes, int ranks, int per_node) {
 
 // The steps inside a host and between hosts follow each other, the bytes flow through both at once.
 CollectiveEstimate over_nodes(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
-  const int per_node = (shape.ranks + nodes - 1) / nodes;
+  const int per_node = shape.op == CollectiveOp::send ? 1 : (shape.ranks + nodes - 1) / nodes;
   CollectiveShape inside = shape;
-  inside.ranks = shape.op == CollectiveOp::send ? 1 : per_node;
+  inside.ranks = per_node;
   inside.nodes = 1;
   CollectiveEstimate e = within(inside, 1, network);
   inside.bytes = 0;
@@ -251,6 +251,7 @@ CollectiveEstimate collective_time(const CollectiveShape& shape, const Collectiv
   CollectiveShape asked = shape;
   asked.bytes = std::max(shape.bytes, 0.0);
   const int groups = groups_of(asked, network);
+  if (asked.op == CollectiveOp::send) asked.ranks = 2;  // a pair, on two hosts where the group is
   if (groups == 1) return within(asked, groups, network);
   const CollectiveModel* measured = choose(asked, groups, network).model;
   return measured == nullptr ? over_nodes(asked, groups, network)
