@@ -51,13 +51,12 @@ bool contains(const Tokens& tokens, std::string_view word) {
 }
 
 bool is_time(std::string_view column) { return column == "time" || column == "cputime"; }
+bool is_result(std::string_view column) { return is_time(column) || column == "algbw" || column == "busbw"; }
 
-// Columns of a table, from "size" on.
+// Columns of a table: size, count, type, reduction, root, then a group of results out of place and one in place.
 struct Columns {
-  Tokens names;
   bool size_first = true, has_root = false;
-  std::size_t group = 4;  // columns from one time to the next
-  std::size_t groups = 2;
+  std::size_t group = 4;                                  // columns
   std::size_t time = 0, algbw = 1, busbw = 2, wrong = 3;  // within a group; `group` = not there
   bool errors = false;                                    // "error" instead of "#wrong": largest relative error
 };
@@ -70,17 +69,15 @@ std::size_t place_in(const Tokens& group, std::string_view name) {
 std::optional<Columns> header_of(const Tokens& tokens) {
   Columns c;
   const auto begin = std::find_if(tokens.begin(), tokens.end(), [](auto t) { return t == "size" || t == "count"; });
-  const auto time = std::find_if(begin, tokens.end(), is_time);
-  if (begin == tokens.end() || time == tokens.end() || !contains(tokens, "busbw")) return std::nullopt;
-  c.names.assign(begin, tokens.end());
+  const auto first = std::find_if(begin, tokens.end(), is_result);
+  if (std::none_of(first, tokens.end(), is_time) || !contains(tokens, "busbw")) return std::nullopt;
   c.size_first = *begin == "size";
   c.has_root = contains(tokens, "root");
-  const auto next = std::find_if(time + 1, tokens.end(), is_time);
-  c.groups = next == tokens.end() ? 1 : 2;
-  Tokens group(time, next);
+  const auto next = std::find(first + 1, tokens.end(), *first);
+  Tokens group(first, next);
   if (!group.empty() && group.back() == "timestamp") group.pop_back();
   c.group = group.size();
-  c.time = 0;
+  c.time = static_cast<std::size_t>(std::find_if(group.begin(), group.end(), is_time) - group.begin());
   c.algbw = place_in(group, "algbw");
   c.busbw = place_in(group, "busbw");
   c.errors = contains(tokens, "error");
@@ -149,8 +146,6 @@ private:
   void start_table(const Columns& columns) {
     begin_run();
     columns_ = columns;
-    // The names are views of a line: only the places count from here on.
-    columns_->names.clear();
     time_unit_ = 1;
     draft_.sweep.line = line_;
   }
