@@ -115,7 +115,7 @@ std::vector<OperationRow> operation_rows(const Analysis& analysis, const Predict
     row.flops = op.flops;
     row.bytes = op.weight_bytes + op.input_bytes + op.output_bytes;
     row.time = timed.time;
-    row.bound = timed.bound;
+    row.bound = timed.kernel.bound;
     add(rows, std::move(row), same_operation);
   }
   return rows;

@@ -1,39 +1,81 @@
-// Time from an Analysis: roofline kernels and alpha-beta collectives on a Hardware. The Analysis says what happens;
-// this file only says how long it takes.
+// Time from an Analysis: its kernels and collectives one after the other on a Hardware, and what the stack adds. The
+// Analysis says what happens; this file only says how long it takes.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/analysis.h"
 #include "sim/estimate.h"
 #include "sim/hardware.h"
+#include "sim/kernel_list.h"
+#include "sim/network/collectives.h"
+#include "sim/stack.h"
 
 namespace tpsim {
 
 struct OperationTime {
   int trace = 0, index = 0;  // Analysis::traces[trace].operations[index]
   std::int64_t count = 1;    // passes over that trace
-  Seconds time{};            // of one
-  Bound bound = Bound::compute;
+  Seconds time{};            // of one: its share of the kernel's time
+  Estimate kernel;           // it runs in
+  KernelCall call;
 };
 
 struct CollectiveTime {
   int trace = 0, index = 0;  // Analysis::traces[trace].forward[index]
   std::int64_t count = 1;
   Seconds time{};
+  Estimate estimate;
   std::string algorithm;        // "ring"
   double algbw = 0, busbw = 0;  // bytes per second, as nccl-tests defines them
 };
 
-// One forward pass of the Analysis's workload, kernels and collectives one after the other.
+// One forward pass.
 struct Prediction {
   Seconds total{}, compute{}, communication{};
-  Seconds low{}, high{};  // band of `total`
-  NumberSource source = NumberSource::spec;
-  double band = 0.35;  // relative half width; sim/README.md says how often measured steps lie within it
+  Seconds host{};         // of `total`: neither kernels nor collectives
+  Seconds low{}, high{};  // 90 % band of `total`
+  NumberSource source = NumberSource::spec;  // the weakest that makes up a tenth of the time
+  double band = 0.35;  // half width in ln(measured / total)
+  std::int64_t kernels = 0;
   std::vector<OperationTime> operations;
   std::vector<CollectiveTime> collectives;
+};
+
+struct PredictOptions {
+  Stack stack;
+  std::optional<Precision> precision;  // else that of the Analysis's workload
+};
+
+// Predicts passes on one Hardware and remembers the kernels it has worked out. Not for several threads at a time.
+class Predictor {
+public:
+  explicit Predictor(Hardware hardware, PredictOptions options = {});
+  ~Predictor();
+  Predictor(Predictor&&) noexcept;
+  Predictor& operator=(Predictor&&) noexcept;
+
+  // Of the Analysis's own workload, or of another load of its model.
+  Prediction predict(const Analysis& analysis);
+  Prediction predict(const Analysis& analysis, const Load& load);
+  // `total` alone, without the lists.
+  Seconds total(const Analysis& analysis);
+  Seconds total(const Analysis& analysis, const Load& load);
+
+  // One kernel; one collective of `bytes` (as CollectiveShape counts them) over `ranks` that are every `stride`th device.
+  Estimate kernel(const KernelCall& call);
+  CollectiveEstimate collective(CollectiveOp op, double bytes, int ranks, int stride = 1);
+
+  const Stack& stack() const;
+  const Hardware& hardware() const;
+  Precision precision(const Analysis& analysis) const;
+
+private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 Prediction predict(const Analysis& analysis, const Hardware& hardware);

@@ -1,0 +1,45 @@
+// What a measured run should have taken: its passes, one by one, through the same Predictor as everything else.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sim/measured/e2e_model.h"
+#include "sim/measured/e2e_row.h"
+#include "sim/predict.h"
+
+namespace tpsim {
+
+struct E2eEstimate {
+  double value = 0;  // in the row's unit
+  double band = 0;   // half width in ln at 90 %
+  NumberSource source = NumberSource::spec;
+};
+
+// One row after the other; models, analyses and kernels are kept.
+class E2eTimes {
+public:
+  // Errors say why a row is not predicted: a metric, model or GPU that is not described, a load that needs a queue
+  // simulation.
+  Result<E2eEstimate> predict(const E2eRow& row);
+
+  // Takes the place of the profile that a row's GPU names.
+  void use_hardware(const std::string& name, Hardware hardware);
+  // Takes the place of the stack that a row's framework names.
+  void use_stack(const std::string& framework, Stack stack);
+
+private:
+  Result<Predictor*> predictor_of(const E2eRow& row, const Precision& precision);
+
+  E2eModels models_;
+  std::map<std::string, Stack> stacks_;
+  std::map<std::string, Hardware> hardware_;
+  std::map<std::string, std::unique_ptr<Predictor>> predictors_;
+};
+
+// "decode step", "prefill", "generation", "throughput", "training", ...: which rows of a table belong together.
+const char* metric_kind(const E2eRow& row);
+
+}  // namespace tpsim

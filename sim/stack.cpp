@@ -1,0 +1,201 @@
+#include "sim/stack.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "core/data.h"
+#include "core/json.h"
+#include "core/suggest.h"
+
+namespace tpsim {
+namespace {
+
+constexpr std::string_view kFolder = "sim/stacks/";
+constexpr std::string_view kEnding = ".json";
+
+// "0.12.0rc1" -> 0.012
+struct Version {
+  int major = 0, minor = 0;
+  auto operator<=>(const Version&) const = default;
+};
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+// The first MAJOR.MINOR in a text.
+std::optional<Version> version_in(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (std::isdigit(static_cast<unsigned char>(text[i])) == 0) continue;
+    Version v;
+    const char* const end = text.data() + text.size();
+    const auto [dot, fault] = std::from_chars(text.data() + i, end, v.major);
+    if (fault != std::errc()) return std::nullopt;
+    if (dot + 1 < end && *dot == '.' && std::from_chars(dot + 1, end, v.minor).ec == std::errc()) return v;
+    i = static_cast<std::size_t>(dot - text.data());
+  }
+  return std::nullopt;
+}
+
+struct StackEntry {
+  Stack stack;
+  Version below{1 << 20, 0};
+};
+
+struct StackFile {
+  std::string name;
+  std::vector<std::string> match;  // parts of framework names, in lower case
+  std::vector<StackEntry> entries;  // ascending versions
+};
+
+Error wrong(const std::string& file, const std::string& what) { return input_error(what, file); }
+
+struct NumberField {
+  std::string_view name;
+  double Stack::*member;
+};
+constexpr NumberField kNumbers[] = {
+    {"step_us", &Stack::step_us},
+    {"sequence_us", &Stack::sequence_us},
+    {"rank_us", &Stack::rank_us},
+    {"launch_us", &Stack::launch_us},
+    {"prefill_us", &Stack::prefill_us},
+    {"gemm_factor", &Stack::gemm_factor},
+    {"attention_factor", &Stack::attention_factor},
+    {"small_factor", &Stack::small_factor},
+    {"experts_factor", &Stack::experts_factor},
+    {"collective_factor", &Stack::collective_factor},
+    {"band", &Stack::band},
+};
+
+std::optional<double> number_in(const Value& value) {
+  if (const auto* i = std::get_if<std::int64_t>(&value.data)) return static_cast<double>(*i);
+  if (const auto* d = std::get_if<double>(&value.data)) return *d;
+  return std::nullopt;
+}
+
+Result<void> set_member(StackEntry& entry, const std::string& key, const Value& value, const std::string& file) {
+  for (const NumberField& field : kNumbers) {
+    if (field.name != key) continue;
+    const auto number = number_in(value);
+    if (!number || !std::isfinite(*number) || *number < 0)
+      return wrong(file, "\"" + key + "\" is not a number from 0 up");
+    entry.stack.*field.member = *number;
+    return {};
+  }
+  const auto* text = std::get_if<std::string>(&value.data);
+  const auto* flag = std::get_if<bool>(&value.data);
+  if (key == "below" && text != nullptr && version_in(*text)) {
+    entry.below = *version_in(*text);
+  } else if (key == "all_reduce" && text != nullptr) {
+    entry.stack.all_reduce = *text;
+  } else if (key == "origin" && text != nullptr) {
+    entry.stack.origin = *text;
+  } else if (key == "graphs_in_prefill" && flag != nullptr) {
+    entry.stack.graphs_in_prefill = *flag;
+  } else if (key == "fused_norm" && flag != nullptr) {
+    entry.stack.fused_norm = *flag;
+  } else {
+    return wrong(file, "\"" + key + "\" is not a member of a stack, or not of its type");
+  }
+  return {};
+}
+
+Result<StackFile> read_stack(std::string_view text, const std::string& file, const std::string& name) {
+  const auto json = parse_json(text, file);
+  if (!json) return json.error();
+  const auto* object = std::get_if<ValueObject>(&json->data);
+  const Value* match = object == nullptr ? nullptr : find(*object, "match");
+  const Value* versions = object == nullptr ? nullptr : find(*object, "versions");
+  if (match == nullptr || versions == nullptr || !std::holds_alternative<ValueList>(match->data) ||
+      !std::holds_alternative<ValueList>(versions->data))
+    return wrong(file, "a stack is {\"match\": [names], \"versions\": [{...}]}");
+  StackFile stack;
+  stack.name = name;
+  for (const Value& value : std::get<ValueList>(match->data))
+    if (const auto* part = std::get_if<std::string>(&value.data)) stack.match.push_back(lower(*part));
+  for (const Value& value : std::get<ValueList>(versions->data)) {
+    const auto* members = std::get_if<ValueObject>(&value.data);
+    if (members == nullptr) return wrong(file, "\"versions\" holds objects");
+    StackEntry entry;
+    entry.stack.name = name;
+    for (const auto& [key, member] : *members)
+      if (auto set = set_member(entry, key, member, file); !set) return set.error();
+    stack.entries.push_back(std::move(entry));
+  }
+  if (stack.entries.empty()) return wrong(file, "\"versions\" is empty");
+  return stack;
+}
+
+Result<std::vector<StackFile>> read_stacks() {
+  std::vector<StackFile> files;
+  for (const std::string& path : list_data(kFolder)) {
+    if (!path.ends_with(kEnding)) continue;
+    const std::string name = path.substr(kFolder.size(), path.size() - kFolder.size() - kEnding.size());
+    auto stack = read_stack(*find_data(path), data_origin(path), name);
+    if (!stack) return stack.error();
+    files.push_back(std::move(*stack));
+  }
+  return files;
+}
+
+const StackEntry& entry_for(const StackFile& file, std::string_view framework) {
+  const auto version = version_in(framework);
+  if (!version) return file.entries.back();
+  const auto it = std::find_if(file.entries.begin(), file.entries.end(),
+                               [&](const StackEntry& e) { return *version < e.below; });
+  return it == file.entries.end() ? file.entries.back() : *it;
+}
+
+// Where the name of a framework begins to be that of the stack.
+std::size_t match_position(const StackFile& file, const std::string& framework) {
+  std::size_t best = framework.find(file.name);
+  for (const std::string& text : file.match) best = std::min(best, framework.find(text));
+  return best;
+}
+
+// "lmdeploy TurboMind (FasterTransformer kernels)" is lmdeploy: the first name counts.
+const StackFile* first_match(const std::vector<StackFile>& files, const std::string& framework) {
+  const auto it = std::min_element(files.begin(), files.end(), [&](const StackFile& a, const StackFile& b) {
+    return match_position(a, framework) < match_position(b, framework);
+  });
+  return it == files.end() || match_position(*it, framework) == std::string::npos ? nullptr : &*it;
+}
+
+Error unknown_stack(std::string_view framework) {
+  const auto names = stack_names();
+  const auto near = nearest(framework, names, 1);
+  Error error = usage_error("no serving stack \"" + std::string(framework) + "\"" +
+                            (near.empty() ? "" : "; did you mean \"" + near.front() + "\"?"));
+  std::string list;
+  for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
+  error.details = {"stacks: " + list};
+  return error;
+}
+
+}  // namespace
+
+Result<Stack> find_stack(std::string_view framework) {
+  static const Result<std::vector<StackFile>> files = read_stacks();
+  if (!files) return files.error();
+  const std::string wanted = lower(framework);
+  if (wanted == "forward") return Stack{};
+  if (const StackFile* file = first_match(*files, wanted)) return entry_for(*file, wanted).stack;
+  return unknown_stack(framework);
+}
+
+std::vector<std::string> stack_names() {
+  std::vector<std::string> names = {"forward"};
+  for (const std::string& path : list_data(kFolder))
+    if (path.ends_with(kEnding))
+      names.push_back(path.substr(kFolder.size(), path.size() - kFolder.size() - kEnding.size()));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace tpsim
