@@ -25,6 +25,7 @@ constexpr std::array kConcat{P{"tensors", Take::tensors}, P{"dim", Take::integer
 constexpr std::array kAct{P{"x"}, P{"name", Take::text}, P{"tensors", Take::tensors, false}};
 constexpr std::array kAngles{P{"x"}, P{"columns", Take::integer}};
 constexpr std::array kLimit{P{"x"}, P{"limit", Take::number}};
+constexpr std::array kNormFree{P{"x"}, P{"eps", Take::number, false}};
 constexpr std::array kLinear{P{"x"}, P{"weight"}, P{"bias", Take::tensor, false}};
 constexpr std::array kRope{
     P{"q"}, P{"k"}, P{"cos"}, P{"sin"}, P{"interleaved", Take::flag, false}, P{"half", Take::flag, false}};
@@ -96,7 +97,7 @@ constexpr std::array kOperations{
     OperationSpec{"clamp", Op::act, 1, kLimit},
     OperationSpec{"softmax", Op::softmax, 1, kX},
     OperationSpec{"normalize", Op::normalize, 1, kX},
-    OperationSpec{"norm_free", Op::norm_free, 1, kX},
+    OperationSpec{"norm_free", Op::norm_free, 1, kNormFree},
     OperationSpec{"cast", Op::cast, 1, kX},
     OperationSpec{"linear", Op::linear, 1, kLinear},
     OperationSpec{"causal_mask", Op::causal_mask, 1, kX},
@@ -124,6 +125,7 @@ constexpr std::array kOperations{
     OperationSpec{"opaque", Op::opaque, 1, kOpaque},
 };
 
+constexpr double kNormEpsilon = 1e-6;
 constexpr std::int64_t kMaxConstant = std::int64_t{1} << 40;
 
 // The constants of one operation by parameter name. Remembers the first that does not fit.
@@ -296,6 +298,9 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
   } else if (spec.op == Op::repeat_heads) {
     instruction.ints = {constants.integer("n", 0)};
     constants.require(instruction.ints[0] > 0, "n is " + std::to_string(instruction.ints[0]));
+  } else if (spec.op == Op::norm_free) {
+    const double eps = constants.number("eps");
+    instruction.number = eps > 0 ? eps : kNormEpsilon;
   } else if (spec.op == Op::opaque) {
     instruction.text = constants.text("name");
   } else if (spec.op == Op::transpose) {

@@ -89,14 +89,14 @@ Result<Tensor<Real>> RankRun<Real>::forward(const Recorded& pass, const Tensor<R
     const RecordedTrace& trace = recording.traces[static_cast<std::size_t>(step.trace)];
     const RecordedStep& links = recording.steps[s];
     if (step.prefix.empty()) {
-      if (auto done = run_code(pass, trace, "", values, observer); !done) return done.error();
+      if (auto done = run_step(pass, s, values, observer); !done) return done.error();
       continue;
     }
     Values local(static_cast<std::size_t>(trace.values));
     for (std::size_t i = 0; i < links.inputs.size(); ++i)
       if (links.inputs[i] >= 0) local[i] = values[static_cast<std::size_t>(links.inputs[i])];
     Values kept = local;
-    if (auto done = run_code(pass, trace, step.prefix, local, observer); !done) return done.error();
+    if (auto done = run_step(pass, s, local, observer); !done) return done.error();
     for (const auto& [inner, outer] : links.outputs) {
       const auto from = static_cast<std::size_t>(inner);
       values[static_cast<std::size_t>(outer)] = from < links.inputs.size() ? kept[from] : local[from];
@@ -107,8 +107,9 @@ Result<Tensor<Real>> RankRun<Real>::forward(const Recorded& pass, const Tensor<R
 }
 
 template <class Real>
-Result<void> RankRun<Real>::run_code(const Recorded& pass, const RecordedTrace& trace, const std::string& prefix, Values& values,
-                                     RunObserver<Real>* observer) {
+Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Values& values, RunObserver<Real>* observer) {
+  const std::string& prefix = pass.analysis.steps[step].prefix;
+  const RecordedTrace& trace = pass.recording.traces[static_cast<std::size_t>(pass.analysis.steps[step].trace)];
   const bool layer = !prefix.empty();
   const auto last = last_uses(trace, values.size());
   std::vector<char> leaves(values.size(), layer ? 0 : 1);
@@ -127,7 +128,7 @@ Result<void> RankRun<Real>::run_code(const Recorded& pass, const RecordedTrace& 
     show(i);
     if (interrupt_signal() != 0) return interrupted_error();
     const RecordedOp& op = trace.code[i];
-    if (auto done = run_one(pass, op, i, prefix, values); !done) return done;
+    if (auto done = run_one(pass, step, i, values); !done) return done;
     for (const int input : op.inputs)
       if (input >= 0 && last[static_cast<std::size_t>(input)] <= i && leaves[static_cast<std::size_t>(input)] == 0)
         values[static_cast<std::size_t>(input)] = {};
@@ -137,8 +138,9 @@ Result<void> RankRun<Real>::run_code(const Recorded& pass, const RecordedTrace& 
 }
 
 template <class Real>
-Result<void> RankRun<Real>::run_one(const Recorded& pass, const RecordedOp& op, std::size_t index, const std::string& prefix,
-                                    Values& values) {
+Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std::size_t index, Values& values) {
+  const std::string& prefix = pass.analysis.steps[step].prefix;
+  const RecordedOp& op = pass.recording.traces[static_cast<std::size_t>(pass.analysis.steps[step].trace)].code[index];
   const std::string module = joined(prefix, op.module);
   if (op.primitive == Primitive::parameter) {
     auto loaded = parameter(pass, joined(prefix, op.text));
@@ -162,7 +164,7 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, const RecordedOp& op, 
     if (!result) return result.error();
     results.push_back(*std::move(result));
   } else {
-    OperationState<Real>* state = keeps_state(op) ? &states_[{prefix, index}] : nullptr;
+    OperationState<Real>* state = keeps_state(op) ? &states_[{step, index}] : nullptr;
     results = execute(op, inputs, OperationContext<Real>{communicator_.rank(), past_, &pass.recording.rotaries, state});
   }
   if (results.size() != op.outputs.size()) return misshapen(op, module, {}, op.shapes.front().at(communicator_.rank()));

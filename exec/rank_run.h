@@ -55,9 +55,8 @@ public:
 private:
   using Values = std::vector<Tensor<Real>>;
 
-  Result<void> run_code(const Recorded& pass, const RecordedTrace& trace, const std::string& prefix, Values& values,
-                        RunObserver<Real>* observer);
-  Result<void> run_one(const Recorded& pass, const RecordedOp& op, std::size_t index, const std::string& prefix, Values& values);
+  Result<void> run_step(const Recorded& pass, std::size_t step, Values& values, RunObserver<Real>* observer);
+  Result<void> run_one(const Recorded& pass, std::size_t step, std::size_t index, Values& values);
   Result<Tensor<Real>> parameter(const Recorded& pass, const std::string& name);
   Result<Tensor<Real>> reduced(const Tensor<Real>& x);
   Result<Tensor<Real>> gathered(const RecordedOp& op, const Tensor<Real>& x);
@@ -70,7 +69,7 @@ private:
   Rounding rounding_;
   std::int64_t past_ = 0;
   std::map<std::string, Tensor<Real>> parameters_;
-  std::map<std::pair<std::string, std::size_t>, OperationState<Real>> states_;
+  std::map<std::pair<std::size_t, std::size_t>, OperationState<Real>> states_;  // by step and operation
   std::vector<ExecutedEvent> events_;
 };
 
