@@ -221,7 +221,7 @@ private:
   Result<void> checkpoint_rule(const Value& value, const std::string& pointer) {
     auto object = faults_.object(value, pointer);
     if (!object) return object.error();
-    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how", "offset", "part", "parts"}); !known) return known;
+    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how", "offset", "part", "parts", "dim"}); !known) return known;
     const Value* module = find(**object, "module");
     const Value* disk = find(**object, "disk");
     if (module == nullptr || disk == nullptr) return faults_.at(pointer, "a rule has \"module\" and \"disk\"");
@@ -238,6 +238,12 @@ private:
       if (auto set = conversion(*how, pointer / "how", rule.how); !set) return set;
     }
     if (auto set = parts(**object, pointer, rule); !set) return set;
+    if (const Value* dim = find(**object, "dim")) {
+      const auto* i = std::get_if<std::int64_t>(&dim->data);
+      if (i == nullptr || *i < 0 || *i > 1 || rule.how != CheckpointConversion::concat)
+        return faults_.at(pointer / "dim", "0 or 1, and only of \"concat\"");
+      rule.dim = static_cast<int>(*i);
+    }
     if (const Value* offset = find(**object, "offset")) {
       const auto* i = std::get_if<std::int64_t>(&offset->data);
       if (i == nullptr || *i < -kMaxParts || *i > kMaxParts) {

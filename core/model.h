@@ -173,7 +173,7 @@ inline bool is_embedding(const ModuleType& type) {
 }
 
 // Where a parameter's values come from on disk. `disk` holds one name per piece; `{e}` is expanded already.
-// `prefix`: the first letters of the name are others on disk. `concat`: the pieces lie one behind the other along dim 0.
+// `prefix`: the first letters of the name are others on disk. `concat`: the pieces lie one behind the other along `dim`.
 // `interleave`: gate and up are even and odd rows on disk.
 enum class CheckpointConversion { rename, stack, stack_concat, transpose, chunk, prefix, concat, interleave };
 struct CheckpointRule {
@@ -182,6 +182,7 @@ struct CheckpointRule {
   CheckpointConversion how = CheckpointConversion::rename;
   int offset = 0;           // added to each index
   int part = 0, parts = 1;  // chunk: which of the equal parts of the tensor on disk along its first dimension
+  int dim = 0;              // concat
 };
 
 struct Model {

@@ -210,7 +210,9 @@ PlacedParameter place_parameter(Machine& m, const ParameterToPlace& p, std::opti
   if (cut.how == Cut::How::along) {
     // Pieces that are fused while loading are cut one by one, so each rank holds matching parts whatever the placement says.
     const bool fused_pieces = p.stacked && p.pieces > 1 && cut.dim == 1;
-    cut_state(m, placed, cut, fused_pieces ? p.pieces : cut.blocks);
+    // Tensors that are joined while loading are cut before, each in the blocks of the whole.
+    const int blocks = p.joined > 1 && cut.dim == p.joined_dim ? p.joined * cut.blocks : cut.blocks;
+    cut_state(m, placed, cut, fused_pieces ? p.pieces : blocks);
     // The tensor on disk is cut before it is taken apart.
     if (p.fused_parts > 1 && cut.dim == 0 && m.ranks() > 1)
       placed.state.layout = m.wrong("TP105", "the checkpoint holds " + std::to_string(p.fused_parts) +
