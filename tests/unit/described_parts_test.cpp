@@ -50,6 +50,16 @@ TEST_CASE("described parts: the toy model is right under its plan", "[described_
   CHECK(analysis_of(toy::kToy).verdict == Verdict::right);
 }
 
+TEST_CASE("described parts: tensors that loading joins are cut one by one", "[described_parts]") {
+  const std::string joined = R"("checkpoint": [
+    { "module": "model.layers.*.mlp.gate_proj.weight", "disk": ["model.layers.*.a", "model.layers.*.b"], "how": "concat" }],
+    "tie": {)";
+  const auto analysis = analysis_of(toy::toy_with("\"tie\": {", joined));
+  CHECK(analysis.verdict == Verdict::wrong);  // rows of both tensors in gate_proj meet other rows of up_proj
+  const char* uncut = R"({ "lm_head": "colwise_gather_output" })";
+  CHECK(analysis_of(toy::toy_with("\"tie\": {", joined), "{}", uncut).verdict == Verdict::right);
+}
+
 TEST_CASE("described parts: a borrowed block computes and is cut, its parameters count once", "[described_parts]") {
   std::string shared = toy::toy_with(R"j("mlp": "MLP()")j", R"j("mlp": "MLP(borrowed=layer_idx > 0)")j");
   const std::string own = R"j("MLP": {)j";
