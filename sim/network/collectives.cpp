@@ -138,40 +138,73 @@ double bytes_between(CollectiveOp op, double bytes, int ranks, int per_node) {
   return bytes;
 }
 
-// The steps inside a host and between hosts follow each other, the bytes flow through both at once.
+// NCCL's LL protocol between hosts: steps of 5 us where Simple's take 14 (NVIDIA/nccl src/graph/tuning.cc), few bytes
+// in flight: 2 to 6 % of the adapters' rate in published sweeps of 2 hosts of A100 and of GH200.
+constexpr double kFlaggedHop = 5.0 / 14, kFlaggedWire = 0.03;
+
+// us of no bytes inside a host by the Simple protocol, or by whatever there is.
+double simple_start_us(const CollectiveModel& m, int ranks) {
+  for (const CollectiveBranch& b : m.branches)
+    if (b.protocol == Protocol::simple && b.algorithm != Algorithm::nvls) return branch_us(b, m.op, 0, ranks);
+  return physics_time(m, 0, ranks).us;
+}
+
+// Start and steps, then the bytes, which flow through hosts and adapters at once.
+struct Passage {
+  double start = 0, flowing = 0;
+  double us() const { return start + flowing; }
+};
+
+// Inside a host: the time of no bytes with either protocol, and of all bytes.
+struct Inside {
+  double flagged_start = 0, simple_start = 0, us = 0;
+};
+
+Passage passage(const NodeLink& link, double steps, double moved, int per_node, const Inside& inside) {
+  const double rate = link.wire * std::pow(static_cast<double>(per_node), -link.sharing);
+  const double wire = rate > 0 ? moved / rate : 0;
+  const Passage flagged{inside.flagged_start + link.base + kFlaggedHop * link.hop * steps,
+                        std::max(inside.us - inside.flagged_start, wire / kFlaggedWire)};
+  const Passage simple{inside.simple_start + link.base + link.hop * steps,
+                       std::max(inside.us - inside.simple_start, wire + link.ramp * std::sqrt(moved / 1000))};
+  return flagged.us() < simple.us() ? flagged : simple;
+}
+
+// The steps inside a host and those between hosts follow each other. Only NCCL goes over hosts.
 CollectiveEstimate over_nodes(const CollectiveShape& shape, int nodes, const CollectiveNetwork& network) {
   const int per_node = shape.op == CollectiveOp::send ? 1 : (shape.ranks + nodes - 1) / nodes;
-  CollectiveShape inside = shape;
-  inside.ranks = per_node;
-  inside.nodes = 1;
-  CollectiveEstimate e = within(inside, 1, network);
-  inside.bytes = 0;
-  const double fixed = within(inside, 1, network).time.us;
+  CollectiveShape part = shape;
+  part.ranks = per_node;
+  part.nodes = 1;
+  part.stack = CollectiveStack::nccl;
+  CollectiveEstimate e;
+  Inside inside;
+  if (const Choice choice = choose(part, 1, network); per_node > 1 && choice.model != nullptr) {
+    e = estimate_by(choice, shape.bytes, per_node);
+    inside = {corrected_us(*choice.model, 0, per_node), simple_start_us(*choice.model, per_node), e.time.us};
+  }
   const NodeLink& link = network.between;
-  const double moved = bytes_between(shape.op, shape.bytes, shape.ranks, per_node);
-  const double rate = link.wire * std::pow(static_cast<double>(per_node), -link.sharing);
-  const double outside = (rate > 0 ? moved / rate : 0) + link.ramp * std::sqrt(moved / 1000);
-  const double steps = link.base + link.hop * steps_between(shape.op, nodes);
-  const double flowing = std::max(e.time.us - fixed, outside);
-  e.time.us = fixed + steps + flowing;
-  e.time.bound = flowing > fixed + steps ? Bound::network : Bound::latency;
-  const bool inside_used = inside.ranks > 1;
-  e.time.source = inside_used ? std::max(e.time.source, link.source) : link.source;
-  e.time.band = std::max(inside_used ? e.time.band : 0, link.band);
+  const Passage p = passage(link, steps_between(shape.op, nodes),
+                            bytes_between(shape.op, shape.bytes, shape.ranks, per_node), per_node, inside);
+  e.time.source = per_node > 1 ? std::max(e.time.source, link.source) : link.source;
+  e.time.band = std::max(per_node > 1 ? e.time.band : 0, link.band);
+  e.time.us = p.us();
+  e.time.bound = p.flowing > p.start ? Bound::network : Bound::latency;
   e.hierarchical = true;
   return e;
 }
 
-// Measured over that many hosts; beyond the largest message of the measurements the adapters decide.
+// Measured over that many hosts. Outside the measured sizes the times go on as those by hosts and adapters do.
 CollectiveEstimate measured_over_nodes(const CollectiveShape& shape, const CollectiveModel& m, int nodes,
                                        const CollectiveNetwork& network) {
-  const double last = m.residual.empty() ? shape.bytes : std::exp2(m.residual.axes().front().knots.back());
-  if (shape.bytes <= last || network.between.wire <= 0) return within(shape, nodes, network);
-  CollectiveShape largest = shape;
-  largest.bytes = last;
-  CollectiveEstimate e = within(largest, nodes, network);
-  const double more = over_nodes(shape, nodes, network).time.us - over_nodes(largest, nodes, network).time.us;
-  e.time.us += std::max(more, 0.0);
+  if (m.residual.empty() || network.between.wire <= 0) return within(shape, nodes, network);
+  const auto& sizes = m.residual.axes().front().knots;
+  CollectiveShape nearest = shape;
+  nearest.bytes = std::clamp(shape.bytes, std::exp2(sizes.front()), std::exp2(sizes.back()));
+  CollectiveEstimate e = within(nearest, nodes, network);
+  if (nearest.bytes == shape.bytes) return e;
+  const double there = over_nodes(nearest, nodes, network).time.us, here = over_nodes(shape, nodes, network).time.us;
+  e.time.us = here < there ? e.time.us * here / there : e.time.us + here - there;
   e.time.source = std::max(e.time.source, NumberSource::calibrated);
   e.time.band = std::max(e.time.band, network.between.band);
   return e;

@@ -152,12 +152,15 @@ TEST_CASE("over nodes: steps follow each other, bytes flow through both at once"
   const CollectiveEstimate e = collective_time(shape, n);
   CHECK(e.hierarchical);
   CHECK(algorithm_name(e) == std::string("hierarchical"));
-  // inside, no bytes: 5 + 6 steps; between: 5 + 2 steps of 10 us; 2 * 7/8 GB over 4 adapters of 10 GB/s
-  CHECK(e.time.us == Approx(5 + 6 + 25 + 1.75e9 / 40e3));
+  // inside, no bytes: 2 (5 + 6 steps); between: 5 + 2 steps of 10 us; 2 * 7/8 GB over 4 adapters of 10 GB/s
+  CHECK(e.time.us == Approx(22 + 25 + 1.75e9 / 40e3));
+  // With flags: 5 + 6 steps; 5 + 2 steps of 5/14 of 10 us; 3 % of the rate
+  shape.bytes = 1024;
+  CHECK(collective_time(shape, n).time.us == Approx(11 + 5 + 20 * 5 / 14.0 + 1.75 * 1024 / 40e3 / 0.03));
   // one rank on each host sends over one adapter
   CHECK(us(CollectiveOp::send, 1e9, 2, n, 2) == Approx(5 + 10 + 1e9 / 10e3));
   // each rank sends what belongs to the other host's 4
-  CHECK(us(CollectiveOp::all_to_all, 1e9, 8, n) == Approx(6 + 15 + 0.5e9 / 10e3));
+  CHECK(us(CollectiveOp::all_to_all, 1e9, 8, n) == Approx(12 + 15 + 0.5e9 / 10e3));
   CHECK(us(CollectiveOp::all_reduce, 1e9, 4, n, 2) > us(CollectiveOp::all_reduce, 1e9, 4, n));
 }
 
