@@ -138,9 +138,8 @@ double bytes_between(CollectiveOp op, double bytes, int ranks, int per_node) {
   return bytes;
 }
 
-// NCCL's LL protocol between hosts: steps of 5 us where Simple's take 14 (NVIDIA/nccl src/graph/tuning.cc), few bytes
-// in flight: 2 to 6 % of the adapters' rate in published sweeps of 2 hosts of A100 and of GH200.
-constexpr double kFlaggedHop = 5.0 / 14, kFlaggedWire = 0.03;
+// NCCL's LL protocol between hosts: steps of 5 us where Simple's take 14 (NVIDIA/nccl src/graph/tuning.cc).
+constexpr double kFlaggedHop = 5.0 / 14;
 
 // us of no bytes inside a host by the Simple protocol, or by whatever there is.
 double simple_start_us(const CollectiveModel& m, int ranks) {
@@ -164,7 +163,7 @@ Passage passage(const NodeLink& link, double steps, double moved, int per_node, 
   const double rate = link.wire * std::pow(static_cast<double>(per_node), -link.sharing);
   const double wire = rate > 0 ? moved / rate : 0;
   const Passage flagged{inside.flagged_start + link.base + kFlaggedHop * link.hop * steps,
-                        std::max(inside.us - inside.flagged_start, wire / kFlaggedWire)};
+                        std::max(inside.us - inside.flagged_start, wire / link.flagged_share)};
   const Passage simple{inside.simple_start + link.base + link.hop * steps,
                        std::max(inside.us - inside.simple_start, wire + link.ramp * std::sqrt(moved / 1000))};
   return flagged.us() < simple.us() ? flagged : simple;

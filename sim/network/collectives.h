@@ -88,6 +88,9 @@ struct NodeLink {
   double wire = 0;     // bytes per us; 0 = not known
   double ramp = 0;     // as in a branch
   double sharing = 0;  // adapters of one host share a path: wire falls as (ranks per host)^-sharing
+  // Of the wire, by the LL protocol, which few bytes in flight keep slow: 2 to 6 % in published sweeps of 2 hosts of
+  // A100 and of GH200.
+  double flagged_share = 0.03;
   NumberSource source = NumberSource::spec;
   double band = 0.35;
   std::string origin;

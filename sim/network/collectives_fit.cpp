@@ -19,6 +19,7 @@ namespace {
 // Kernel times of a profiler include the wait for the slowest rank, which hides what small messages take.
 constexpr double kLeastProfiledBytes = 1 << 20;
 constexpr std::string_view kProfiled = "vidur";
+constexpr double kNetworkHop = 14;  // us, NVIDIA/nccl src/graph/tuning.cc: Simple protocol between hosts
 
 bool is_usable(const MeasuredCollective& r) {
   if (!(r.us > 0) || r.shape.ranks < 2 || r.shape.bytes <= 0) return false;
@@ -123,10 +124,17 @@ void fit_between(std::span<const MeasuredCollective> all, CollectiveNetwork& net
   if (rows.empty() || network.spans_hosts) return;
   CollectiveNetwork trial = network;
   std::erase_if(trial.models, [](const CollectiveModel& m) { return m.nodes > 1; });
-  const std::array<FitParameter, 4> parameters{FitParameter{20, 0.1, 1e5, 0}, FitParameter{1e4, 10, 1e6, 0},
-                                               FitParameter{0.1, 1e-3, 1e3, 30}, FitParameter{0.2, 1e-3, 1, 30}};
+  trial.between.hop = kNetworkHop;
+  trial.between.source = NumberSource::calibrated;
+  const std::array<FitParameter, 5> parameters{FitParameter{20, 0.1, 1e5, 0}, FitParameter{1e4, 10, 1e6, 0},
+                                               FitParameter{0.1, 1e-3, 1e3, 30}, FitParameter{0.2, 1e-3, 1, 30},
+                                               FitParameter{trial.between.flagged_share, 1e-3, 1, 10}};
   const auto put = [&](std::span<const double> v) {
-    trial.between = {v[0], 14, v[1], v[2], v[3], NumberSource::calibrated, network.between.band, {}};
+    trial.between.base = v[0];
+    trial.between.wire = v[1];
+    trial.between.ramp = v[2];
+    trial.between.sharing = v[3];
+    trial.between.flagged_share = v[4];
   };
   const auto log_errors = [&](std::span<double> errors) {
     for (std::size_t i = 0; i < rows.size(); ++i)

@@ -58,6 +58,7 @@ Value link_value(const NodeLink& link) {
                            {"wire_gb_per_s", shortened(link.wire / kBytesPerUs)},
                            {"ramp", shortened(link.ramp)},
                            {"sharing", shortened(link.sharing)},
+                           {"flagged_share", shortened(link.flagged_share)},
                            {"band", shortened(link.band)}}};
 }
 
@@ -132,6 +133,7 @@ std::optional<Error> read_link(const Value& value, NodeLink& link) {
   link.wire = r.number("wire_gb_per_s", 1e-6, kMostRate) * kBytesPerUs;
   link.ramp = r.number("ramp", 0, 1e6);
   link.sharing = r.number("sharing", 0, 2);
+  link.flagged_share = r.number("flagged_share", 1e-4, 1);
   link.band = r.number("band", 0, kMostBand);
   return r.error();
 }

@@ -153,12 +153,13 @@ void fit_over(CollectiveNetwork& network, const Rows& rows) {
   const auto near = [](double value, double least, double sigma) {
     return FitParameter{std::max(value, least), 1e-3, 1e7, sigma / 0.03};
   };
-  const std::array<FitParameter, 3> parameters{near(start.base, 5, 2), near(start.wire, 100, 2),
-                                               near(start.ramp, 0.1, 2)};
+  const std::array<FitParameter, 4> parameters{near(start.base, 5, 0.1), near(start.wire, 100, 0.1),
+                                               near(start.ramp, 0.1, 0.1), near(start.flagged_share, 1e-3, 0.3)};
   const auto put = [&](std::span<const double> v) {
     trial.between.base = v[0];
     trial.between.wire = v[1];
     trial.between.ramp = v[2];
+    trial.between.flagged_share = std::min(v[3], 1.0);
   };
   const auto fit = least_squares(parameters, rows.size(), [&](auto values, auto residuals) {
     put(values);
