@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cli/check_formats.h"
 #include "cli/check_shipped.h"
 #include "cli/checking.h"
 #include "cli/commands.h"
@@ -179,12 +180,26 @@ bool wants_text(const Options& options) {
   return output_format(options) == Format::table;
 }
 
+// Where problems without a place of their own are shown: the plan's file, else the config's.
+std::string file_shown(const Scenario& s) {
+  if (!s.plan.file.empty()) return s.plan.file;
+  const std::string& origin = s.input.source.origin;
+  return origin.ends_with(".json") ? origin : std::string();
+}
+
 // Appends the answer to context.out.
 Result<void> answer(Context& context, const Scenario& s, const CheckResult& result) {
   const Options& options = context.options;
   if (wants_text(options)) {
     const bool to_stderr = options.fix && !options.output;
     context.out += check_text(s, result, options, to_stderr ? context.err_terminal : context.terminal);
+    return {};
+  }
+  const Format format = output_format(options);
+  if (format == Format::github || format == Format::sarif) {
+    const CheckedFile checked{file_shown(s), s.plan.text, &s.plan.choice.plan};
+    const auto& problems = result.check.problems;
+    context.out += format == Format::github ? to_github(problems, checked) : to_sarif(problems, checked);
     return {};
   }
   Document document;
@@ -229,6 +244,7 @@ Command check_command() {
       {"tpsim check -m config.json -p my_plan.json --tp 2,4,8 --strict", "exit 1 on warnings, too"},
       {"tpsim check -m config.json -p my_plan.json --fix -o my_plan.json", "apply the proposed edits"},
       {"tpsim check -m config.json -p modeling.py --base-plan --dialect transformers-5.15", "a config class's plan"},
+      {"tpsim check -m config.json -p my_plan.json --format sarif -o tpsim.sarif", "for code scanning; github: annotations"},
       {"tpsim check --shipped --dialect transformers-5.23 --tp 2,4", "every plan of a release"}};
   command.description =
       "Exit 1 if there is an error at one of the sizes (default: TP 2), or a warning under --strict. --fix applies the "

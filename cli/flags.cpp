@@ -92,13 +92,15 @@ Result<void> set_phase(Options& options, Text value) {
 Result<void> set_format(Options& options, Text value) {
   Format format = Format::table;
   const auto done = apply_choice(format, value,
-                                 std::array<std::pair<Text, Format>, 7>{{{"table", Format::table},
+                                 std::array<std::pair<Text, Format>, 9>{{{"table", Format::table},
                                                                          {"plain", Format::plain},
                                                                          {"json", Format::json},
                                                                          {"ndjson", Format::ndjson},
                                                                          {"csv", Format::csv},
                                                                          {"md", Format::markdown},
-                                                                         {"html", Format::html}}});
+                                                                         {"html", Format::html},
+                                                                         {"github", Format::github},
+                                                                         {"sarif", Format::sarif}}});
   if (done) options.format = format;
   return done;
 }
@@ -224,7 +226,7 @@ constexpr std::array kFlags = {
          "redistribute: placements wanted; plan convert: dialect wanted", set_text<&Options::to>},
     Flag{"python", 0, "", kAct, kPlanOutputFlags, "write the plan as a Python dictionary", set_true<&Options::python>},
 
-    Flag{"format", 0, "FORMAT", kOut, kEverywhere, "table (default), plain, json, ndjson, csv, md or html", set_format},
+    Flag{"format", 0, "FORMAT", kOut, kEverywhere, "table (default), plain, json, ndjson, csv, md, html; of check: github, sarif", set_format},
     Flag{"json", 0, "", kOut, kEverywhere, "the same as --format json", set_json},
     Flag{"output", 'o', "FILE", kOut, kEverywhere, "write to FILE, whole or not at all; its extension sets the format",
          set_text<&Options::output>},

@@ -12,7 +12,7 @@
 
 namespace tpsim::cli {
 
-enum class Format { table, plain, json, ndjson, csv, markdown, html };
+enum class Format { table, plain, json, ndjson, csv, markdown, html, github, sarif };
 enum class Units { iec, si, bytes };
 enum class ColorMode { automatic, always, never };
 enum class Phase { prefill, decode, both };

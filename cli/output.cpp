@@ -66,6 +66,7 @@ Format output_format(const Options& options) {
   if (extension == "json") return Format::json;
   if (extension == "ndjson" || extension == "jsonl") return Format::ndjson;
   if (extension == "csv") return Format::csv;
+  if (extension == "sarif") return Format::sarif;
   if (extension == "md") return Format::markdown;
   if (extension == "html" || extension == "htm") return Format::html;
   return Format::table;
