@@ -1,6 +1,7 @@
 #include <string>
 
 #include "core/plan_dicts.h"
+#include "core/torch_styles.h"
 
 namespace tpsim {
 namespace {
@@ -54,16 +55,6 @@ struct Bracket {
   TextPlace place;
   Head outer;  // head of the text around it
 };
-
-// Torch's parallel styles and the strategy that says the same.
-const char* strategy_of_style(std::string_view callee) {
-  const auto dot = callee.rfind('.');
-  const auto name = dot == std::string_view::npos ? callee : callee.substr(dot + 1);
-  if (name == "ColwiseParallel") return "colwise";
-  if (name == "RowwiseParallel") return "rowwise";
-  if (name == "SequenceParallel") return "sequence_parallel";
-  return nullptr;
-}
 
 class PythonDicts {
 public:
@@ -223,8 +214,21 @@ private:
     if (!has_value || !value.any) return set_fault(dict, key.place, "\"" + key.text + "\" has no value");
     if (value.is_string && !names_a_plan(key.text))
       return dict.entries.push_back({std::move(key.text), std::move(value.text), key.place, value.place});
+    if (const auto style = style_of(key, value)) {
+      if (!style->strategy.empty())
+        return dict.entries.push_back({std::move(key.text), style->strategy, key.place, value.place});
+      note_other_key(dict, key.text);
+      return set_fault(dict, value.place, "the value of \"" + key.text + "\" is " + style->refusal,
+                       {"write the name of a strategy: tpsim strategies list"});
+    }
     note_other_key(dict, key.text);
-    set_fault(dict, value.place, fault_of_value(key, value), fixes_for(key, value));
+    set_fault(dict, value.place, fault_of_value(key, value), fixes_for(value));
+  }
+
+  // A call of one of torch's parallel styles.
+  std::optional<TorchStyle> style_of(const Piece& key, const Piece& value) const {
+    if (value.callee.empty() || !value.what.starts_with("the object")) return std::nullopt;
+    return read_torch_style(text_.substr(value.place.span.offset, value.place.span.length), key.text);
   }
 
   static std::string fault_of_value(const Piece& key, const Piece& value) {
@@ -234,11 +238,8 @@ private:
     return "the value of \"" + key.text + "\" is " + what + ", not the name of a strategy";
   }
 
-  std::vector<std::string> fixes_for(const Piece& key, const Piece& value) const {
+  static std::vector<std::string> fixes_for(const Piece& value) {
     if (value.callee.empty() || !value.what.starts_with("the object")) return {};
-    const char* strategy = strategy_of_style(value.callee);
-    const bool plain = text_.substr(value.place.span.offset, value.place.span.length) == value.callee + "()";
-    if (strategy != nullptr && plain) return {"\"" + key.text + "\": \"" + strategy + "\""};
     return {"write the name of a strategy (layouts have strategies of their own): tpsim strategies list"};
   }
 

@@ -1,1 +1,1 @@
-tp_plan = {"lm_head": ColwiseParallel()}
+tp_plan = {"lm_head": make_style(2)}
