@@ -10,10 +10,11 @@ namespace tpsim {
 namespace {
 
 constexpr int kSizeFolds = 5;
-// Of rank counts that no measured ones enclose: what the counts between 2 and 8 of H100 and B300 show without them.
-constexpr double kFarBand = 0.16;
-// Of rank counts that a GPU with the same links was measured at: B300 by GB200, and the reverse.
-constexpr double kSisterBand = 0.08;
+// Rank counts between measured ones, by physics alone: 4 ranks of H100 and of B300 without that count.
+constexpr double kBetweenBand = 0.12;
+// The same where a GPU with the same links was measured there: 4 ranks of B300 by GB200, and the reverse.
+constexpr double kSisterBand = 0.05;
+constexpr double kSisterModelBand = 0.08;  // operations that only such GPUs were measured at
 constexpr double kLeastBand = 0.03;
 constexpr std::size_t kLeastRows = 8;
 
@@ -56,8 +57,11 @@ double width_of(std::vector<double> log_ratios) {
   return quantile(std::move(log_ratios), 0.9);
 }
 
-bool knows_more_ranks(const CollectiveModel& m) {
-  return m.residual.axes().size() == 2 && m.residual.axes()[1].knots.size() > m.ranks.size();
+// For rank counts that were not left out in the measurements.
+double far_band_of(const CollectiveModel& m) {
+  if (m.source == NumberSource::transferred) return kSisterModelBand;
+  const bool sisters_know = m.residual.axes().size() == 2 && m.residual.axes()[1].knots.size() > m.ranks.size();
+  return sisters_know ? kSisterBand : kBetweenBand;
 }
 
 // One operation of one stack on one kind of host.
@@ -109,11 +113,10 @@ void set_bands(std::span<const MeasuredCollective> rows, std::span<const Measure
   const auto by_size = hold_out_sizes(rows, sisters), by_rank = hold_out_ranks(rows, sisters);
   for (CollectiveNetwork& network : calibration.networks)
     for (CollectiveModel& m : network.models) {
+      if (m.stand_in) continue;
       const Errors near = errors_of(m, network.topo, by_size), far = errors_of(m, network.topo, by_rank);
       if (near.log_ratio.size() >= kLeastRows) m.band = band_of(near.log2_bytes, near.log_ratio);
-      const double unmeasured = knows_more_ranks(m) ? kSisterBand : kFarBand;
-      m.far_band =
-          std::max(far.log_ratio.size() < kLeastRows ? unmeasured : width_of(far.log_ratio), width_of(near.log_ratio));
+      m.far_band = far.log_ratio.size() < kLeastRows ? far_band_of(m) : width_of(far.log_ratio);
     }
 }
 

@@ -10,6 +10,7 @@ namespace tpsim {
 namespace {
 
 constexpr double kTransferredBand = 1.3;  // bands of stand-ins, as a multiple of their own
+constexpr double kBeyondBand = 2;         // the same of rank counts outside those that measurements enclose
 
 bool is_integer(DType dtype) {
   switch (dtype) {
@@ -60,6 +61,13 @@ bool is_measured(const CollectiveModel& m, double bytes, int ranks) {
   return at >= knots.front() - 0.01 && at <= knots.back() + 0.01;
 }
 
+bool is_beyond(const CollectiveModel& m, int ranks) {
+  if (m.residual.axes().size() != 2) return false;
+  const auto& knots = m.residual.axes()[1].knots;
+  const double at = std::log2(ranks);
+  return at < knots.front() - 0.01 || at > knots.back() + 0.01;
+}
+
 double start_us(const CollectiveModel& m, const CollectiveBranch& branch, int ranks) {
   return std::max(m.floor, branch_us(branch, m.op, 0, ranks));
 }
@@ -76,6 +84,7 @@ CollectiveEstimate estimate_by(const Choice& choice, double bytes, int ranks) {
   e.time.source = m.source;
   if (m.source == NumberSource::calibrated && is_measured(m, bytes, ranks)) e.time.source = NumberSource::measured;
   e.time.band = known_ranks ? m.band.at(std::log2(std::max(bytes, 1.0))) : m.far_band;
+  if (is_beyond(m, ranks)) e.time.band *= kBeyondBand;
   if (choice.stand_in) {
     e.time.source = std::max(e.time.source, NumberSource::transferred);
     e.time.band *= kTransferredBand;
@@ -217,60 +226,6 @@ int groups_of(const CollectiveShape& shape, const CollectiveNetwork& network) {
 }
 
 }  // namespace
-
-const char* to_string(CollectiveStack stack) {
-  switch (stack) {
-    case CollectiveStack::fastest: return "fastest";
-    case CollectiveStack::nccl: return "nccl";
-    case CollectiveStack::vllm: return "vllm";
-    case CollectiveStack::sglang: return "sglang";
-    case CollectiveStack::trtllm: return "trtllm";
-  }
-  return "";
-}
-
-std::optional<CollectiveStack> parse_collective_stack(std::string_view name) {
-  if (name.empty()) return CollectiveStack::fastest;
-  for (auto stack : {CollectiveStack::fastest, CollectiveStack::nccl, CollectiveStack::vllm, CollectiveStack::sglang,
-                     CollectiveStack::trtllm})
-    if (name == to_string(stack)) return stack;
-  return std::nullopt;
-}
-
-const char* to_string(Algorithm algorithm) {
-  switch (algorithm) {
-    case Algorithm::ring: return "ring";
-    case Algorithm::nvls: return "NVLS";
-    case Algorithm::direct: return "direct";
-    case Algorithm::one_shot: return "one-shot";
-    case Algorithm::two_shot: return "two-shot";
-    case Algorithm::multimem: return "multimem";
-  }
-  return "";
-}
-
-const char* to_string(Protocol protocol) {
-  switch (protocol) {
-    case Protocol::none: return "";
-    case Protocol::ll: return "LL";
-    case Protocol::ll128: return "LL128";
-    case Protocol::simple: return "Simple";
-  }
-  return "";
-}
-
-const char* algorithm_name(const CollectiveEstimate& e) {
-  if (e.time.us == 0) return "none";
-  if (e.hierarchical) return "hierarchical";
-  if (e.algorithm != Algorithm::ring) return to_string(e.algorithm);
-  switch (e.protocol) {
-    case Protocol::ll: return "ring LL";
-    case Protocol::ll128: return "ring LL128";
-    case Protocol::none:
-    case Protocol::simple: return "ring";
-  }
-  return "ring";
-}
 
 const CollectiveNetwork* find_network(const CollectiveCalibration& calibration, std::string_view topo) {
   for (const CollectiveNetwork& network : calibration.networks)
