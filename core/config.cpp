@@ -153,8 +153,7 @@ Result<std::string> text_model_type(const ValueObject& fields, const Config& con
   if (!type) return type;
   const bool nested = !config.nested_in.empty();
   if (nested && is_described_type(config.outer_model_type)) return config.outer_model_type;
-  if (!nested && !type->empty()) return flat_text_type(*type);
-  if (!type->empty()) return type;
+  if (!type->empty()) return flat_text_type(*type);
   const auto own = read_architectures(fields, config.file);
   const std::string class_name = own && !own->empty() ? own->front() : "";
   if (const std::string described = described_type_of_class(class_name); !described.empty()) return described;

@@ -21,8 +21,8 @@ std::string snake_case_type(std::string_view class_name);
 // The language model's type in a composite of type `outer` whose nested config does not name one: "llava" -> "llama".
 std::string nested_text_type(const std::string& outer);
 
-// The same for composites whose files keep the language model's fields at the top; other types are returned as they
-// are.
+// The same for composites whose files keep the language model's fields at the top, and the described name of types
+// that have several; other types are returned as they are.
 std::string flat_text_type(const std::string& type);
 
 // Whether a composite of this type ties its embeddings also where only its text_config says so.

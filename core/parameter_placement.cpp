@@ -126,6 +126,10 @@ std::optional<Cause> refused(const Machine& m, const ParameterToPlace& p, Strate
   const bool first_loader = m.dialect().at_least(5, 0) && m.dialect().below(5, 1) && m.ranks() > 1;
   if (first_loader)
     if (auto cause = refused_by_first_loader(p, cut)) return cause;
+  if (p.turned && m.dialect().at_least(5, 0) && m.ranks() > 1)
+    return refusal("TP105",
+                   "loading turns a tensor whose shape is not the module's, and a rank's part of it never has that shape",
+                   "RuntimeError: You set `ignore_mismatched_sizes` to `False`, thus raising an error");
   const Shape& shape = p.parameter->shape;
   const std::int64_t extent = shape[cut.dim];
   const int ranks = m.ranks();

@@ -17,6 +17,7 @@ struct ParameterToPlace {
   bool stacked = false;
   int pieces = 1;
   int fused_parts = 1;  // the tensor on disk holds that many of them, one behind the other
+  bool turned = false;  // it may lie the other way round on disk: loading compares shapes to see
   int joined = 1, joined_dim = 0;  // it is that many tensors on disk, one behind the other along this dimension
 };
 

@@ -215,6 +215,7 @@ private:
       what.stacked = rule.how == CheckpointConversion::stack || rule.how == CheckpointConversion::stack_concat;
       if (rule.how == CheckpointConversion::stack_concat) what.pieces = static_cast<int>(rule.disk.size());
       what.fused_parts = rule.parts;
+      what.turned = rule.how == CheckpointConversion::transpose;
       if (rule.how == CheckpointConversion::concat)
         what.joined = static_cast<int>(rule.disk.size()), what.joined_dim = rule.dim;
       // Cut before it is sorted, an interleaved tensor leaves each rank matching parts of gate and up.

@@ -85,7 +85,8 @@ public:
     switch (how_) {
       case CheckpointConversion::rename:
       case CheckpointConversion::prefix: return element(sources_.front(), index, 0);
-      case CheckpointConversion::transpose: return element(sources_.front(), swapped(index), 0);
+      case CheckpointConversion::transpose:
+        return element(sources_.front(), sources_.front().tensor->shape == global_ ? index : swapped(index), 0);
       case CheckpointConversion::chunk: {
         Index shifted = index;
         shifted[0] += part_ * global_[0];
