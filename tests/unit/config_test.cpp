@@ -82,9 +82,32 @@ TEST_CASE("read_config: the model type is inferred where it is not written", "[c
   CHECK(type(R"({"architectures": ["Qwen9MoeForCausalLM"]})") == "qwen9_moe");
   CHECK(type(R"({"model_type": "llava", "text_config": {"vocab_size": 32064}})") == "llama");
   CHECK(type(R"({"model_type": "mistral3", "text_config": {}})") == "mistral");
-  CHECK(type(R"({"model_type": "gemma3", "text_config": {}})") == "gemma3_text");
+  CHECK(type(R"({"model_type": "shieldgemma2", "text_config": {}})") == "gemma3_text");
   CHECK(type(R"({"model_type": "other", "llm_config": {"architectures": ["Qwen3MoeForCausalLM"]}})") == "qwen3_moe");
   CHECK(type(R"({"model_type": "qwen2_vl", "hidden_size": 8, "vision_config": {}})") == "qwen2_vl_text");
+}
+
+TEST_CASE("read_config: a composite that is described itself is the model type", "[config]") {
+  const auto type = [](std::string_view text) { return config_of(text).model_type; };
+  CHECK(type(R"({"model_type": "gemma3", "text_config": {"model_type": "gemma3_text"}})") == "gemma3");
+  CHECK(type(R"({"model_type": "llama4", "text_config": {"model_type": "llama4_text"}})") == "llama4");
+  CHECK(type(R"({"model_type": "glm4v", "text_config": {"model_type": "glm4v_text"}})") == "glm4v_text");
+  CHECK(type(R"({"model_type": "glm4v_moe", "text_config": {"model_type": "Glm4vMoe_text"}})") == "glm4v_moe_text");
+  CHECK(type(R"({"model_type": "emu3_text_model"})") == "emu3");
+  CHECK(type(R"({"architectures": ["Gemma3ForConditionalGeneration"]})") == "gemma3");
+}
+
+TEST_CASE("read_config: the composite decides about tied embeddings, text_config keeps what it says", "[config]") {
+  const auto tie = [](const std::string& outer, const std::string& inside, const std::string& outside) {
+    const Config config = config_of("{\"model_type\": \"" + outer + "\", \"tie_word_embeddings\": " + outside +
+                                    ", \"text_config\": {\"model_type\": \"x\", \"tie_word_embeddings\": " + inside + "}}");
+    return field(config, "tie_word_embeddings") + " " + field(config, "tie_text_embeddings");
+  };
+  CHECK(tie("qwen2_5_omni_thinker", "true", "false") == "false true");
+  CHECK(tie("got_ocr2", "false", "true") == "true false");
+  CHECK(tie("glm4v", "true", "false") == "true true");
+  CHECK(tie("glm4v", "false", "true") == "true false");
+  CHECK(tie("other", "true", "null") == "true true");
 }
 
 TEST_CASE("read_config: bad configs are refused with their place", "[config][error]") {
