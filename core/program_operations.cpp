@@ -66,7 +66,8 @@ constexpr std::array kExperts{P{"x"},
                               P{"act", Take::function, false},
                               P{"transposed", Take::flag, false},
                               P{"interleaved", Take::flag, false},
-                              P{"ungated", Take::flag, false}};
+                              P{"ungated", Take::flag, false},
+                              P{"limit", Take::number, false}};
 constexpr std::array kEachExpert{P{"list", Take::module_list}, P{"x"}, P{"indices"}, P{"weights"}};
 
 constexpr std::array kPerSlice{P{"list", Take::module_list}, P{"x"}, P{"dim", Take::integer}};
@@ -75,7 +76,7 @@ constexpr std::array kSum{P{"x"}, P{"dim", Take::integer}, P{"keep", Take::flag,
 constexpr std::array kScan{P{"kind", Take::text}, P{"tensors", Take::tensors}};
 constexpr std::array kRepeatHeads{P{"x"}, P{"n", Take::integer}};
 constexpr std::array kLookup{P{"ids"}, P{"table"}};
-constexpr std::array kOpaque{P{"name", Take::text}, P{"like"}, P{"tensors", Take::tensors, false}};
+constexpr std::array kOpaque{P{"name", Take::text}, P{"like"}, P{"tensors", Take::tensors, false}, P{"number", Take::number, false}};
 
 constexpr std::array kOperations{
     OperationSpec{"view_heads", Op::view_heads, 1, kViewHeads},
@@ -303,6 +304,7 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
     instruction.number = eps > 0 ? eps : kNormEpsilon;
   } else if (spec.op == Op::opaque) {
     instruction.text = constants.text("name");
+    instruction.number = constants.number("number");
   } else if (spec.op == Op::transpose) {
     instruction.ints = {constants.integer("a", 0), constants.integer("b", 0)};
   } else if (spec.op == Op::reshape) {
@@ -332,6 +334,7 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
   } else if (spec.op == Op::experts) {
     instruction.ints = {constants.flag("transposed"), constants.flag("interleaved"), constants.flag("ungated")};
     instruction.text = constants.text("act");
+    instruction.number = constants.number("limit");
   }
   return constants.message();
 }

@@ -7,6 +7,7 @@
 #include "exec/kernels/elementwise.h"
 #include "exec/kernels/experts.h"
 #include "exec/kernels/linear.h"
+#include "exec/kernels/named.h"
 #include "exec/kernels/recurrent.h"
 #include "exec/kernels/rope.h"
 #include "exec/kernels/shape_kernels.h"
@@ -123,6 +124,7 @@ private:
       case Op::repeat_rows: return {tile_rows(x(), in_[1]->columns())};
       case Op::sum_groups: return {sum_over(viewed(x(), grouped_shape()), 0, false)};
       case Op::repeat_heads: return {repeat_each(x(), 1, number_at(op_, 0))};
+      case Op::opaque: return {named_computation(op_.text, in_, op_.number, context_.state->first)};
       case Op::relative_bias: return {relative_bias(x(), context_.past)};
       default: return {};
     }
@@ -161,6 +163,15 @@ private:
     return kept;
   }
 
+  // A bias that depends on the key only comes for the new keys; those of the earlier ones are kept.
+  const Tensor<Real>* bias_of(std::int64_t keys) {
+    const Tensor<Real>* bias = at(5);
+    Tensor<Real>& kept = context_.state->third;
+    if (bias == nullptr || bias->shape[2] != 1 || (bias->shape[-1] == keys && kept.empty() && context_.past > 0)) return bias;
+    kept = kept.empty() ? *bias : concat<Real>({&kept, bias}, 3);
+    return &kept;
+  }
+
   Tensor<Real> attend() {
     AttentionSettings settings;
     const std::int64_t heads = shape(0)[2];
@@ -174,7 +185,7 @@ private:
     settings.softcap = op_.softcap;
     settings.causal = at(3) != nullptr;
     const Tensor<Real> keys = grown(context_.state->first, *in_[1]), values = grown(context_.state->second, *in_[2]);
-    return attention(x(), keys, values, at(4), at(5), settings);
+    return attention(x(), keys, values, at(4), bias_of(keys.shape[2]), settings);
   }
 
   Tensor<Real> run_experts() {
@@ -184,6 +195,7 @@ private:
     layout.gated = number_at(op_, 2) == 0;
     layout.dense = number_at(op_, 3) != 0;
     layout.activation = op_.text;
+    layout.limit = op_.number;
     return experts(x(), *in_[1], *in_[2], ExpertWeights<Real>{in_[3], in_[4], at(5), at(6)}, layout);
   }
 
@@ -205,7 +217,6 @@ bool is_known_operation(Op op) {
     case Op::lookup:
     case Op::each_expert:
     case Op::per_slice:
-    case Op::opaque:
     case Op::angles:
     case Op::previous: return false;
     default: return true;
@@ -218,7 +229,8 @@ std::optional<std::string> unknown_function(const RecordedOp& op) {
   if (op.op == Op::experts && !is_known_gate(op.text)) return "experts with the function \"" + op.text + "\"";
   if (op.op == Op::scan && !is_known_scan(op.text)) return "the recurrence \"" + op.text + "\"";
   if (op.op == Op::attention && !op.text.empty()) return "attention of kind \"" + op.text + "\"";
-  if (op.op == Op::opaque) return "\"" + op.text + "\", which the description of this type leaves open";
+  const bool lacks_count = op.text == "lightning_indexer" && op.number <= 0;
+  if (op.op == Op::opaque && (lacks_count || !is_known_computation(op.text))) return "\"" + op.text + "\", which the description of this type leaves open";
   return std::nullopt;
 }
 
@@ -237,7 +249,7 @@ std::optional<std::string> not_executable(const RecordedOp& op, const std::vecto
 }
 
 bool keeps_state(const RecordedOp& op) {
-  return op.primitive == Primitive::operation && (op.op == Op::attention || op.op == Op::causal_conv || op.op == Op::scan);
+  return op.primitive == Primitive::operation && (op.op == Op::attention || op.op == Op::causal_conv || op.op == Op::scan || op.op == Op::opaque);
 }
 
 template <class Real>

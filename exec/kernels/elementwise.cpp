@@ -91,6 +91,7 @@ Function<Real> find_function(std::string_view name) {
       NamedFunction<Real>{"relu2", [](Real x) { return x > 0 ? x * x : Real(0); }},
       NamedFunction<Real>{"sigmoid", [](Real x) { return sigmoid(x); }},
       NamedFunction<Real>{"tanh", [](Real x) { return std::tanh(x); }},
+      NamedFunction<Real>{"rsqrt", [](Real x) { return Real(1) / std::sqrt(x); }},
       NamedFunction<Real>{"exp", [](Real x) { return std::exp(x); }},
       NamedFunction<Real>{"softplus", [](Real x) { return softplus(x); }},
       NamedFunction<Real>{"identity", [](Real x) { return x; }},

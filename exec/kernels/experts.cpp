@@ -13,6 +13,7 @@ namespace tpsim::exec {
 namespace {
 
 constexpr char kGptOssGate[] = "gpt_oss_swiglu";
+constexpr char kClampedGate[] = "clamped_silu";
 
 // Indices of the k largest of `values`, largest first.
 template <class Real>
@@ -132,6 +133,13 @@ Real gpt_oss_gate(Real gate, Real up) {
   return (up + 1) * gate / (Real(1) + std::exp(Real(-1.702) * gate));
 }
 
+// silu(gate) * up, both limited.
+template <class Real>
+Real clamped_gate(Real gate, Real up, Real limit) {
+  gate = std::min(gate, limit);
+  return gate / (Real(1) + std::exp(-gate)) * std::clamp(up, -limit, limit);
+}
+
 // [rows, 2 I] -> [rows, I].
 template <class Real>
 Tensor<Real> gated(const Tensor<Real>& x, const ExpertLayout& layout) {
@@ -145,9 +153,13 @@ Tensor<Real> gated(const Tensor<Real>& x, const ExpertLayout& layout) {
       const std::int64_t column = layout.interleaved ? i / 2 : first ? i : i - inner;
       (first ? gate : up).data()[row * (first ? inner : width - inner) + column] = x.data()[row * width + i];
     }
-  if (layout.activation != kGptOssGate)
+  const bool clamps = layout.activation == kClampedGate;
+  if (!clamps && layout.activation != kGptOssGate)
     return binary(Arithmetic::mul, activated(gate, layout.activation, 0, {}), up, gate.shape);
-  for (std::int64_t i = 0; i < gate.numel(); ++i) gate.data()[i] = gpt_oss_gate(gate.data()[i], up.data()[i]);
+  for (std::int64_t i = 0; i < gate.numel(); ++i) {
+    Real& g = gate.data()[i];
+    g = clamps ? clamped_gate(g, up.data()[i], static_cast<Real>(layout.limit)) : gpt_oss_gate(g, up.data()[i]);
+  }
   return gate;
 }
 
@@ -173,7 +185,7 @@ Tensor<Real> product(const Tensor<Real>& x, const Tensor<Real>& weights, const T
 
 }  // namespace
 
-bool is_known_gate(const std::string& activation) { return activation == kGptOssGate || is_known_activation(activation); }
+bool is_known_gate(const std::string& activation) { return activation == kGptOssGate || activation == kClampedGate || is_known_activation(activation); }
 
 template <class Real>
 Tensor<Real> experts(const Tensor<Real>& x, const Tensor<Real>& indices, const Tensor<Real>& weights, const ExpertWeights<Real>& w,
