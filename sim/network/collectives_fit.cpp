@@ -154,7 +154,6 @@ void fit_between(std::span<const MeasuredCollective> all, CollectiveNetwork& net
 }
 
 std::string_view link_of(std::string_view gpu) {
-  if (gpu == "A100-SXM" || gpu == "A100-80GB") return "NVLink 3";
   if (gpu == "H100-SXM" || gpu == "H200-SXM" || gpu == "H100-80GB") return "NVLink 4";
   if (gpu == "B200-SXM" || gpu == "B300-SXM" || gpu == "GB200") return "NVLink 5";
   return gpu;

@@ -199,7 +199,7 @@ TEST_CASE("fit: a ring is found again, other rank counts too", "[network]") {
 }
 
 TEST_CASE("fit: residuals repeat the rows, and say where they do not", "[network]") {
-  const auto rows = ring_rows({2, 8}, 0.2);
+  const auto rows = ring_rows({2, 8}, 0.15);
   const CollectiveCalibration c = fit_collectives(rows);
   for (const MeasuredCollective& r : rows)
     CHECK(us(r.shape.op, r.shape.bytes, r.shape.ranks, c.networks[0]) == Approx(r.us).epsilon(0.1));
