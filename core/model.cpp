@@ -16,6 +16,10 @@ std::string joined(const std::string& prefix, std::string_view name) {
   return prefix.empty() ? std::string(name) : prefix + "." + std::string(name);
 }
 
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 struct GroupKey {
   std::string pattern;
   Shape shape;
@@ -37,7 +41,7 @@ private:
     for (const auto& parameter : type.parameters)
       if (!parameter.borrowed) add(joined(prefix, parameter.name), parameter.shape, count);
     for (const auto& child : type.children) {
-      const std::string path = joined(prefix, child.name);
+      const std::string path = joined(prefix, all_digits(child.name) ? "*" : child.name);
       if (child.is_list)
         list(child, path + ".*", count);
       else
@@ -94,10 +98,6 @@ std::string_view next_part(std::string_view& name) {
   const auto part = name.substr(0, dot);
   name.remove_prefix(dot == std::string_view::npos ? name.size() : dot + 1);
   return part;
-}
-
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // Parts of `name` that the `*` of the pattern stand for; false where it does not match.
