@@ -24,6 +24,12 @@ std::optional<double> number_of(const Value* value) {
   return std::nullopt;
 }
 
+// A count between 0 and 1e15; other numbers are 0 or the nearest end.
+std::int64_t count_of(const Value* value) {
+  const double x = number_of(value).value_or(0);
+  return x > 0 ? static_cast<std::int64_t>(std::min(x, 1e15)) : 0;
+}
+
 std::string text_of(const Value* value) {
   const auto* s = value == nullptr ? nullptr : std::get_if<std::string>(&value->data);
   return s == nullptr ? std::string() : *s;
@@ -40,7 +46,7 @@ bool read_times(const Value* group, SweepRow& row) {
   row.us = *time;
   row.algbw = number_of(member(group, "alg_bw")).value_or(0);
   row.busbw = number_of(member(group, "bus_bw")).value_or(0);
-  row.wrong = static_cast<std::int64_t>(std::min(std::max(number_of(member(group, "nwrong")).value_or(0), 0.0), 1e15));
+  row.wrong = count_of(member(group, "nwrong"));
   return true;
 }
 
@@ -82,12 +88,11 @@ Result<void> read_run(const Value& run, const std::string& file, NcclTestsOutput
     row.bytes = static_cast<std::int64_t>(size);
     draft.type = text_of(member(&result, "type"));
     draft.redop = text_of(member(&result, "redop"));
-    if (const auto root = number_of(member(&result, "root"))) draft.root = static_cast<int>(*root);
+    if (const auto root = number_of(member(&result, "root"))) draft.root = *root >= 0 ? 0 : -1;
     draft.sweep.rows.push_back(row);
     draft.counts.push_back(static_cast<std::int64_t>(count));
   }
-  draft.sweep.out_of_bounds =
-      static_cast<std::int64_t>(number_of(member(member(&run, "out_of_bounds"), "count")).value_or(0));
+  draft.sweep.out_of_bounds = count_of(member(member(&run, "out_of_bounds"), "count"));
   if (draft.sweep.rows.empty()) return input_error("\"results\" holds no row with a size and a time", file);
   auto sweep = finish(std::move(draft), file, output.notes);
   if (!sweep) return sweep.error();

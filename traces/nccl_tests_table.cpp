@@ -36,6 +36,11 @@ std::optional<double> positive_number(std::string_view token) {
   return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
 }
 
+std::optional<std::int64_t> count_in(std::string_view token) {
+  const auto value = parsed<std::int64_t>(token);
+  return value && *value >= 0 ? value : std::nullopt;
+}
+
 std::optional<int> number_after(const Tokens& tokens, std::string_view word) {
   const auto it = std::find(tokens.begin(), tokens.end(), word);
   return it == tokens.end() || it + 1 == tokens.end() ? std::nullopt : parsed<int>(*(it + 1));
@@ -88,8 +93,7 @@ std::optional<Columns> header_of(const Tokens& tokens) {
 // Where "size count type" begin: launchers and loggers put all kinds of things before it.
 std::optional<std::size_t> row_begin(const Tokens& tokens) {
   for (std::size_t i = 0; i + 2 < tokens.size(); ++i)
-    if (bytes_of_type(tokens[i + 2]) > 0 && parsed<std::int64_t>(tokens[i]) && parsed<std::int64_t>(tokens[i + 1]))
-      return i;
+    if (bytes_of_type(tokens[i + 2]) > 0 && count_in(tokens[i]) && count_in(tokens[i + 1])) return i;
   return std::nullopt;
 }
 
@@ -172,7 +176,7 @@ private:
 
   void row(const Tokens& tokens, bool ended) {
     const Columns columns = columns_.value_or(Columns{});
-    const std::int64_t first = *parsed<std::int64_t>(tokens[0]), second = *parsed<std::int64_t>(tokens[1]);
+    const std::int64_t first = *count_in(tokens[0]), second = *count_in(tokens[1]);
     std::size_t at = 3;
     std::string redop;
     if (at < tokens.size() && is_word(tokens[at])) redop = tokens[at++];
@@ -202,13 +206,12 @@ private:
 
   // Time, rates and wrong values; false where there is no time.
   bool read_group(const Tokens& tokens, std::size_t at, const Columns& c, std::size_t group, SweepRow& row) const {
-    if (at + std::min<std::size_t>(group, 3) > tokens.size()) return false;
-    const auto time = positive_number(tokens[at + c.time]);
-    if (!time) return false;
-    row.us = *time * time_unit_;
     const auto cell = [&](std::size_t i) {
       return i < group && at + i < tokens.size() ? positive_number(tokens[at + i]) : std::nullopt;
     };
+    const auto time = cell(c.time);
+    if (!time || at + std::min<std::size_t>(group, 3) > tokens.size()) return false;
+    row.us = *time * time_unit_;
     row.algbw = cell(c.algbw).value_or(0);
     row.busbw = cell(c.busbw).value_or(0);
     const double wrong = cell(c.wrong).value_or(0);

@@ -112,9 +112,10 @@ double corrected_us(const CollectiveModel& model, double bytes, int ranks) {
 }
 
 void prepare(CollectiveModel& model, int most_ranks) {
+  constexpr int kMostPrepared = 128;  // beyond, `knots` are not needed often enough
   model.knots.clear();
   if (model.residual.empty()) return;
-  for (int ranks = 2; ranks <= most_ranks; ++ranks) {
+  for (int ranks = 2; ranks <= std::min(most_ranks, kMostPrepared); ++ranks) {
     double last = -std::numeric_limits<double>::infinity();
     for (const double size : model.residual.axes().front().knots) {
       const double physics = std::log(physics_time(model, std::exp2(size), ranks).us);

@@ -33,10 +33,12 @@ inline int whole(ObjectReader& reader, const char* member, int low, int high) {
 
 // Calls `each` with the entries of a list, until the first fault.
 template <class F>
-void for_each_entry(ObjectReader& reader, const char* member, F each) {
+void for_each_entry(ObjectReader& reader, const char* member, F each, std::size_t most = 64) {
   const Value* value = reader.member(member);
   const auto* list = value == nullptr ? nullptr : std::get_if<ValueList>(&value->data);
   if (value != nullptr && list == nullptr) reader.fail("\"" + std::string(member) + "\": expected a list");
+  if (list != nullptr && list->size() > most)
+    reader.fail("\"" + std::string(member) + "\": expected at most " + std::to_string(most) + " entries");
   for (std::size_t i = 0; list != nullptr && i < list->size() && !reader.error(); ++i) each((*list)[i]);
 }
 
@@ -56,8 +58,12 @@ void take(ObjectReader& reader, Result<T> read, T& into) {
 inline ResidualGrid residual_in(ObjectReader& reader) {
   ResidualGrid grid;
   if (const Value* value = reader.member("residual")) take(reader, read_residual_grid(*value), grid);
-  if (!grid.empty() && grid.axes().size() != 2) reader.fail("\"residual\": expected two axes");
-  return grid;
+  if (grid.empty()) return grid;
+  constexpr std::size_t kMostKnots = 64;
+  const bool fits =
+      grid.axes().size() == 2 && grid.axes()[0].knots.size() <= kMostKnots && grid.axes()[1].knots.size() <= kMostKnots;
+  if (!fits) reader.fail("\"residual\": expected two axes of at most 64 knots");
+  return fits ? grid : ResidualGrid{};
 }
 
 }  // namespace tpsim

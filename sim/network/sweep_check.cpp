@@ -8,7 +8,7 @@ namespace tpsim {
 namespace {
 
 constexpr std::size_t kLeastRows = 3;
-constexpr double kLeastUs = 0.5;  // a kernel alone takes more
+constexpr double kLeastUs = 0.5, kMostUs = 1e10;  // a kernel alone takes more; hours
 // Switches that add up (NVLS) send less than a ring would; anything else cannot pass the wire's rate by more than the
 // rounding of data sheets.
 constexpr double kMostOfWire = 1.1, kMostOfWireAdding = 1.8;
@@ -67,7 +67,7 @@ Result<void> check_rows(const CollectiveSweep& sweep, const Rows& rows) {
                    std::to_string(twice) + " of " + std::to_string(rows.size()) + " rows repeat the size before",
                    "give one table per file, or one run between header lines");
   for (const SweepRow& r : rows)
-    if (!(r.us >= kLeastUs))
+    if (!(r.us >= kLeastUs && r.us <= kMostUs))
       return refused(sweep, r.line, "no collective takes " + shown(r.us) + " us",
                      std::to_string(r.bytes) + " bytes over " + std::to_string(sweep.ranks) + " ranks",
                      "check that the column is the time, in microseconds");

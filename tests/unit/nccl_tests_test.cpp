@@ -200,6 +200,15 @@ TEST_CASE("nccl-tests: a row that is cut off is left out with a note", "[nccl_te
   CHECK(output.notes[0] == "all_reduce.txt:13: row of 2048 bytes left out: it is cut off or has no time");
 }
 
+TEST_CASE("nccl-tests: a row shorter than its header is no row", "[nccl_tests]") {
+  const NcclTestsOutput output = read(
+      "# size count type redop busbw algbw #wrong i_min time\n"
+      "1048576 262144 float sum 91.75 52.43 0\n2097152 524288 float sum 91.75 52.43 0 3 40\n");
+  REQUIRE(output.sweeps.size() == 1);
+  CHECK(output.sweeps[0].rows.size() == 1);
+  CHECK(output.sweeps[0].rows[0].us == 40);
+}
+
 TEST_CASE("nccl-tests: JSON of -J, CSV", "[nccl_tests]") {
   const CollectiveSweep json = only(R"({"version":2,"args":["/opt/all_reduce_perf","-b","1M"],"nccl_version":22903,
     "config":{"ngpus":1,"devices":[{"rank":0,"hostname":"a","device_info":"TOY"},{"rank":1,"hostname":"a"},
