@@ -88,7 +88,12 @@ Result<void> load(const Options& options, Loaded& loaded) {
   if (!plan) return plan.error();
   auto custom = load_strategies(options);
   if (!custom) return custom.error();
-  const auto tp = single_tp(options);
+  AnalysisRequest request;
+  request.dialect = options.dialect;
+  request.parallelism.ep = options.ep;
+  request.plan = plan->choice;
+  request.custom = *custom;
+  const auto tp = single_tp(options, model->model, request);
   if (!tp) return tp.error();
   loaded.model = *std::move(model);
   loaded.plan = *std::move(plan);
@@ -252,13 +257,15 @@ std::vector<std::string> heading_of(const Loaded& loaded, const exec::RunOutcome
                                                             : "ERROR: this version raises with the plan; it was not run";
   lines.push_back(verdict);
   lines.push_back("weights: " + loaded.weight_source + "; " + std::to_string(loaded.input.ids_shape[0]) + " x " +
-                  std::to_string(loaded.input.ids_shape[1]) + " tokens, " + to_string(loaded.dtype) + ", " +
-                  plural(outcome.analysis.ranks(), "rank") + " as threads");
+                  std::to_string(loaded.input.ids_shape[1]) + " tokens, " + to_string(loaded.dtype));
   return lines;
 }
 
 std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
   std::vector<std::string> notes;
+  for (const Diagnostic& diagnostic : outcome.analysis.diagnostics)
+    if (outcome.verdict != Verdict::right && diagnostic.severity == Severity::error)
+      notes.push_back("[" + diagnostic.code + "] " + diagnostic.message);
   if (outcome.unsharded_vs_reference)
     notes.push_back("unsharded run against the logits of the input file: max abs " + size_text(outcome.unsharded_vs_reference->max_abs) +
                     ", max rel " + size_text(outcome.unsharded_vs_reference->max_rel));

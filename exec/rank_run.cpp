@@ -192,8 +192,11 @@ Result<Tensor<Real>> RankRun<Real>::parameter(const Recorded& pass, const std::s
 
 template <class Real>
 Result<Tensor<Real>> RankRun<Real>::reduced(const Tensor<Real>& x) {
-  Tensor<Real> sum = make_tensor<Real>(x.shape);
-  *sum.real = *x.real;
+  Tensor<Real> sum = make_like(x, x.shape);
+  if (x.whole != nullptr)
+    *sum.whole = *x.whole;
+  else
+    *sum.real = *x.real;
   if (auto done = communicator_.all_reduce(numbers_of(sum)); !done) return done.error();
   return sum;
 }
@@ -203,7 +206,7 @@ Result<Tensor<Real>> RankRun<Real>::gathered(const RecordedOp& op, const Tensor<
   Tensor<Real> mine = x;
   const Shape& whole = op.shapes.front().at(communicator_.rank());
   const int dim = static_cast<int>(op.ints.front()), ranks = communicator_.size();
-  Tensor<Real> flat = make_tensor<Real>(Shape{whole.numel()});
+  Tensor<Real> flat = make_like(x, Shape{whole.numel()});
   if (auto done = communicator_.all_gather(numbers_of(mine), numbers_of(flat)); !done) return done.error();
   const std::vector<std::vector<Range>>& extents = op.ranges;
   std::vector<Tensor<Real>> parts;
@@ -224,7 +227,7 @@ Result<Tensor<Real>> RankRun<Real>::scattered(const RecordedOp& op, const Tensor
   std::vector<std::int64_t> counts;
   Tensor<Real> sorted = by_rank(x, dim, communicator_.size(), counts);
   const Range own = chunk_range(x.shape[dim], communicator_.size(), communicator_.rank());
-  Tensor<Real> mine = make_tensor<Real>(x.shape.with(dim, own.size()));
+  Tensor<Real> mine = make_like(x, x.shape.with(dim, own.size()));
   if (auto done = communicator_.reduce_scatter(numbers_of(sorted), counts, numbers_of(mine)); !done) return done.error();
   return mine;
 }

@@ -162,12 +162,12 @@ std::optional<ModuleError> first_outside(const std::vector<std::vector<ModuleErr
   return std::nullopt;
 }
 
-// Modules that stand in lists right below the base model, and the others of that height.
+// Those of the layers.
 std::vector<ModuleError> of_layers(const std::vector<ModuleError>& errors, const Analysis& analysis) {
   std::vector<ModuleError> layers;
   for (const ModuleError& error : errors)
     for (const Step& step : analysis.steps)
-      if (step.prefix == error.module) {
+      if (!step.prefix.empty() && step.prefix == error.module) {
         layers.push_back(error);
         break;
       }
@@ -235,13 +235,14 @@ Result<RunOutcome> run_in(const RunRequest& request, const RankLauncher& launch)
   outcome.events_as_analysed = outcome.events == analysed_events(outcome.analysis, outcome.events);
   outcome.generated = results.front().generated;
   outcome.layers = of_layers(errors.front(), outcome.analysis);
-  outcome.sharded_vs_unsharded = error_of<Real>(results.front().logits, whole.logits, 0, {});
   std::int64_t depth = 0;
   for (const auto& list : errors) depth = std::max(depth, static_cast<std::int64_t>(list.size()));
   bool right = true;
   for (const RankResult<Real>& result : results) {
     const auto error = error_of<Real>(result.logits, whole.logits, 0, {});
     if (error) outcome.band = rounding_band(epsilon, reduction, depth, error->reference_rms);
+    const bool worst = error && (!outcome.sharded_vs_unsharded || error->max_abs > outcome.sharded_vs_unsharded->max_abs);
+    if (worst) outcome.sharded_vs_unsharded = error;
     right = right && error && error->finite && error->max_abs <= outcome.band;
   }
   outcome.verdict = right ? Verdict::right : Verdict::wrong;

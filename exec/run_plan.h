@@ -41,10 +41,10 @@ struct RunOutcome {
   Analysis analysis;
   Verdict verdict = Verdict::right;
   std::optional<ErrorSize> unsharded_vs_reference;
-  std::optional<ErrorSize> sharded_vs_unsharded;  // none: the plan was not run, or gives logits of another shape
+  std::optional<ErrorSize> sharded_vs_unsharded;  // of the worst rank; none: not run, or logits of another shape
   double band = 0;
   std::optional<ModuleError> first_divergent;
-  std::vector<ModuleError> layers;       // every module of the residual stream: layers, and what stands beside them
+  std::vector<ModuleError> layers;       // of rank 0
   std::vector<ExecutedEvent> events;     // of rank 0
   bool events_as_analysed = true;
   std::vector<std::vector<std::int64_t>> generated;            // by sequence

@@ -32,6 +32,14 @@ Tensor<Real> make_tensor(const Shape& shape) {
   return {shape, std::make_shared<std::vector<Real>>(static_cast<std::size_t>(shape.numel())), nullptr};
 }
 
+// Zeros of the same kind as `x`.
+template <class Real>
+Tensor<Real> make_like(const Tensor<Real>& x, const Shape& shape) {
+  const auto size = static_cast<std::size_t>(shape.numel());
+  if (x.whole == nullptr) return make_tensor<Real>(shape);
+  return {shape, nullptr, std::make_shared<std::vector<std::int64_t>>(size)};
+}
+
 template <class Real>
 Tensor<Real> make_ids(const Shape& shape, std::vector<std::int64_t> values) {
   return {shape, nullptr, std::make_shared<std::vector<std::int64_t>>(std::move(values))};

@@ -44,12 +44,39 @@ public:
       all_here_.notify_all();
       return {};
     }
-    while (round == round_ && !stopped_) {
-      all_here_.wait_for(lock, kLookForInterrupt);
-      if (interrupt_signal() != 0 && !stopped_) stopped_ = interrupted_error();
-    }
+    while (round == round_ && !stopped_) wait(lock);
     if (round != round_) return {};
     return *stopped_;
+  }
+
+  // Leaves a copy for `to`.
+  Result<void> hand_over(int from, int to, Numbers values) {
+    const std::byte* begin = static_cast<const std::byte*>(values.data);
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return *stopped_;
+    letters_.push_back({from, to, {begin, begin + static_cast<std::size_t>(values.count) * size_of(values.scalar)}});
+    all_here_.notify_all();
+    return {};
+  }
+
+  // Waits for the first letter from `from`.
+  Result<void> take(int from, int to, Numbers values) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (stopped_) return *stopped_;
+      const auto letter =
+          std::find_if(letters_.begin(), letters_.end(), [&](const Letter& l) { return l.from == from && l.to == to; });
+      if (letter != letters_.end()) {
+        const std::size_t expected = static_cast<std::size_t>(values.count) * size_of(values.scalar);
+        if (letter->bytes.size() != expected)
+          return input_error("rank " + std::to_string(from) + " sends " + std::to_string(letter->bytes.size()) + " bytes where " +
+                             std::to_string(expected) + " are expected");
+        std::memcpy(values.data, letter->bytes.data(), expected);
+        letters_.erase(letter);
+        return {};
+      }
+      wait(lock);
+    }
   }
 
   void stop(const Error& why) {
@@ -59,8 +86,19 @@ public:
   }
 
 private:
+  struct Letter {
+    int from, to;
+    std::vector<std::byte> bytes;
+  };
+
+  void wait(std::unique_lock<std::mutex>& lock) {
+    all_here_.wait_for(lock, kLookForInterrupt);
+    if (interrupt_signal() != 0 && !stopped_) stopped_ = interrupted_error();
+  }
+
   int ranks_;
   std::vector<Offer> offers_;
+  std::vector<Letter> letters_;  // sent and not yet received, in order
   std::mutex mutex_;
   std::condition_variable all_here_;
   int here_ = 0;
@@ -156,18 +194,8 @@ public:
     return group_.meet();
   }
 
-  // Point-to-point calls are meetings of all ranks: every rank calls send, receive, or one of them with its own number.
-  Result<void> send(Numbers values, int) override {
-    if (auto met = bring(CollectiveOp::send, values, {}); !met) return met;
-    return group_.meet();
-  }
-  Result<void> receive(Numbers values, int from) override {
-    if (auto met = bring(CollectiveOp::send, {}, {}); !met) return met;
-    const Numbers& give = group_.offer(from).give;
-    if (give.count != values.count) return misfit("rank " + std::to_string(from) + " sends another number of numbers than are expected");
-    copy(at(give, 0), at(values, 0), values.count, values.scalar);
-    return group_.meet();
-  }
+  Result<void> send(Numbers values, int to) override { return group_.hand_over(rank_, to, values); }
+  Result<void> receive(Numbers values, int from) override { return group_.take(from, rank_, values); }
 
   void stop(const Error& why) override { group_.stop(why); }
 
