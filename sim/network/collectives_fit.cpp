@@ -23,7 +23,8 @@ constexpr double kNetworkHop = 14;  // us, NVIDIA/nccl src/graph/tuning.cc: Simp
 
 bool is_usable(const MeasuredCollective& r) {
   if (!(r.us > 0) || r.shape.ranks < 2 || r.shape.bytes <= 0) return false;
-  return r.source != kProfiled || r.shape.op == CollectiveOp::send || r.shape.bytes >= kLeastProfiledBytes;
+  const bool waits = r.source == kProfiled && r.shape.op != CollectiveOp::send && r.shape.nodes == 1;
+  return !waits || r.shape.bytes >= kLeastProfiledBytes;
 }
 
 using Key = std::tuple<CollectiveStack, CollectiveOp, bool, bool, int>;  // stack, op, eager, integer, nodes
