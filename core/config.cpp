@@ -152,12 +152,14 @@ Result<std::string> text_model_type(const ValueObject& fields, const Config& con
   auto type = text_field(fields, "model_type", config.file);
   if (!type) return type;
   const bool nested = !config.nested_in.empty();
-  if (nested && is_described_type(config.outer_model_type)) return config.outer_model_type;
+  const std::string& outer = config.outer_model_type;
+  const bool usual = nested && (type->empty() || *type == nested_text_type(outer));
+  if (usual && is_described_type(outer)) return outer;
   if (!type->empty()) return flat_text_type(*type);
   const auto own = read_architectures(fields, config.file);
   const std::string class_name = own && !own->empty() ? own->front() : "";
   if (const std::string described = described_type_of_class(class_name); !described.empty()) return described;
-  if (nested && !config.outer_model_type.empty()) return nested_text_type(config.outer_model_type);
+  if (nested && !outer.empty()) return nested_text_type(outer);
   if (!class_name.empty()) return snake_case_type(class_name);
   return no_model_type(root, config.file);
 }

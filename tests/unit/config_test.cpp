@@ -80,8 +80,8 @@ TEST_CASE("read_config: the model type is inferred where it is not written", "[c
   CHECK(type(R"({"architectures": ["GPT2LMHeadModel"]})") == "gpt2");
   CHECK(type(R"({"architectures": ["Gemma3ForCausalLM"]})") == "gemma3_text");
   CHECK(type(R"({"architectures": ["Qwen9MoeForCausalLM"]})") == "qwen9_moe");
-  CHECK(type(R"({"model_type": "llava", "text_config": {"vocab_size": 32064}})") == "llama");
-  CHECK(type(R"({"model_type": "mistral3", "text_config": {}})") == "mistral");
+  CHECK(type(R"({"model_type": "vipllava", "text_config": {"vocab_size": 32064}})") == "llama");
+  CHECK(type(R"({"model_type": "lighton_ocr", "text_config": {}})") == "qwen3");
   CHECK(type(R"({"model_type": "shieldgemma2", "text_config": {}})") == "gemma3_text");
   CHECK(type(R"({"model_type": "other", "llm_config": {"architectures": ["Qwen3MoeForCausalLM"]}})") == "qwen3_moe");
   CHECK(type(R"({"model_type": "qwen2_vl", "hidden_size": 8, "vision_config": {}})") == "qwen2_vl_text");
@@ -91,6 +91,8 @@ TEST_CASE("read_config: a composite that is described itself is the model type",
   const auto type = [](std::string_view text) { return config_of(text).model_type; };
   CHECK(type(R"({"model_type": "gemma3", "text_config": {"model_type": "gemma3_text"}})") == "gemma3");
   CHECK(type(R"({"model_type": "llama4", "text_config": {"model_type": "llama4_text"}})") == "llama4");
+  CHECK(type(R"({"model_type": "llava", "text_config": {"vocab_size": 32064}})") == "llava");
+  CHECK(type(R"({"model_type": "llava", "text_config": {"model_type": "mistral"}})") == "mistral");
   CHECK(type(R"({"model_type": "glm4v", "text_config": {"model_type": "glm4v_text"}})") == "glm4v_text");
   CHECK(type(R"({"model_type": "glm4v_moe", "text_config": {"model_type": "Glm4vMoe_text"}})") == "glm4v_moe_text");
   CHECK(type(R"({"model_type": "emu3_text_model"})") == "emu3");
