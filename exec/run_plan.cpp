@@ -29,12 +29,25 @@ std::int64_t longest_reduction(const Model& model) {
   return longest;
 }
 
+constexpr std::int64_t kMostKept = std::int64_t{2} << 30;  // bytes of the unsharded model's tensors
+
+std::int64_t bytes_of_outputs(const Recorded& pass, std::int64_t size) {
+  std::int64_t bytes = 0;
+  for (const Step& step : pass.analysis.steps)
+    for (const RecordedOp& op : pass.recording.traces[static_cast<std::size_t>(step.trace)].code)
+      if (op.primitive != Primitive::parameter)
+        for (const RankShapes& shape : op.shapes) bytes += shape.at(0).numel() * size;
+  return bytes;
+}
+
 // What the modules of the unsharded model return, in order of the calls.
 template <class Real>
 class Reference final : public RunObserver<Real> {
 public:
-  void module_returned(const RecordedOutput&, const std::string& module, const Tensor<Real>& value) override {
-    returned_[module].push_back(value);
+  // `all`: of every module; else of layers and the model only.
+  explicit Reference(bool all) : all_(all) {}
+  void module_returned(const RecordedOutput& output, const std::string& module, const Tensor<Real>& value) override {
+    if (all_ || output.module.empty()) returned_[module].push_back(value);
   }
   const Tensor<Real>* find(const std::string& module, std::size_t call) const {
     const auto found = returned_.find(module);
@@ -42,6 +55,7 @@ public:
   }
 
 private:
+  bool all_;
   std::map<std::string, std::vector<Tensor<Real>>> returned_;
 };
 
@@ -192,7 +206,7 @@ Result<RunOutcome> run_in(const RunRequest& request, const RankLauncher& launch)
 
   RunOutcome outcome;
   outcome.analysis = sharded->front().analysis;
-  Reference<Real> reference;
+  Reference<Real> reference(bytes_of_outputs(unsharded->front(), sizeof(Real)) < kMostKept);
   RankResult<Real> whole;
   auto done = run_on_threads(1, [&](Communicator& communicator) -> Result<void> {
     auto result = run_rank<Real>(request, *unsharded, communicator, &reference);

@@ -81,7 +81,26 @@ public:
            to_string(global_);
   }
 
+  // Whether the elements of the last dimension lie one behind the other on disk.
+  bool has_runs() const {
+    return global_.rank() > 1 && how_ != CheckpointConversion::transpose && how_ != CheckpointConversion::interleave;
+  }
+
+  // The `count` elements from `index` on along the last dimension, which lie together.
+  void read_run(const Index& index, std::int64_t count, float factor, std::vector<float>& into) const {
+    const auto [source, flat] = find(index);
+    for (std::int64_t i = 0; i < count; ++i) into.push_back(source->at(flat + i) * factor);
+  }
+
   float operator()(const Index& index) const {
+    const auto [source, flat] = find(index);
+    return source->at(flat);
+  }
+
+private:
+  using Place = std::pair<const Source*, std::int64_t>;
+
+  Place find(const Index& index) const {
     switch (how_) {
       case CheckpointConversion::rename:
       case CheckpointConversion::prefix: return element(sources_.front(), index, 0);
@@ -97,20 +116,19 @@ public:
       case CheckpointConversion::stack_concat: return of_pieces(static_cast<std::size_t>(index[0]) * pieces_, pieces_, index, 1);
       case CheckpointConversion::interleave: return element(sources_.front(), interleaved(index), 0);
     }
-    return 0;
+    return element(sources_.front(), index, 0);
   }
 
-private:
   // The element at index[first ...].
-  static float element(const Source& source, const Index& index, std::size_t first) {
+  static Place element(const Source& source, const Index& index, std::size_t first) {
     std::int64_t flat = 0;
     for (std::size_t i = first; i < index.size(); ++i)
       flat = flat * source.tensor->shape[static_cast<int>(i - first)] + index[i];
-    return source.at(flat);
+    return {&source, flat};
   }
 
   // Pieces one behind the other along dimension `dim` of the parameter.
-  float of_pieces(std::size_t begin, std::size_t count, const Index& index, std::size_t dim) const {
+  Place of_pieces(std::size_t begin, std::size_t count, const Index& index, std::size_t dim) const {
     Index inner = index;
     for (std::size_t i = begin; i + 1 < begin + count; ++i) {
       const std::int64_t extent = sources_[i].tensor->shape[0];
@@ -140,10 +158,11 @@ private:
   std::size_t pieces_ = 1;
 };
 
-// Calls f(index) for every element of the piece in its own order.
+// Calls f(index) for every element of the piece in its own order; `runs`: for the first of each run of the last dimension.
 template <class F>
-void each_element(const ParameterPiece& piece, F f) {
-  const Shape local = piece.local();
+void each_element(const ParameterPiece& piece, bool runs, F f) {
+  Shape local = piece.local();
+  if (runs) local[-1] = 1;
   std::vector<std::int64_t> along;
   for (const Range& range : piece.ranges)
     for (std::int64_t i = range.begin; i < range.end; ++i) along.push_back(i);
@@ -175,7 +194,14 @@ public:
     if (!conversion) return conversion.error();
     std::vector<float> values;
     values.reserve(static_cast<std::size_t>(piece.local().numel()));
-    each_element(piece, [&](const Index& index) { values.push_back((*conversion)(index) * static_cast<float>(piece.factor)); });
+    const auto factor = static_cast<float>(piece.factor);
+    const bool runs = conversion->has_runs() && piece.dim != piece.global.rank() - 1;
+    each_element(piece, runs, [&](const Index& index) {
+      if (runs)
+        conversion->read_run(index, piece.global[-1], factor, values);
+      else
+        values.push_back((*conversion)(index) * factor);
+    });
     for (std::size_t i = 0; i < values.size(); ++i)
       if (!std::isfinite(values[i])) return not_a_number(piece, i, values[i]);
     return values;

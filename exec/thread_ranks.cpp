@@ -4,7 +4,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <exception>
 #include <mutex>
+#include <new>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -235,6 +237,22 @@ private:
   int rank_;
 };
 
+// Exceptions of the standard library stop at the thread's end.
+Result<void> guarded(const std::function<Result<void>(Communicator&)>& body, Communicator& communicator) {
+  try {
+    return body(communicator);
+  } catch (const std::bad_alloc&) {
+    Error error = input_error("rank " + std::to_string(communicator.rank()) + " is out of memory");
+    error.kind = ErrorKind::environment;
+    error.fixes.push_back("fewer tokens, a smaller batch, or a machine with more memory");
+    return error;
+  } catch (const std::exception& e) {
+    Error error = input_error(e.what());
+    error.kind = ErrorKind::internal;
+    return error;
+  }
+}
+
 }  // namespace
 
 std::size_t size_of(Scalar scalar) {
@@ -251,7 +269,7 @@ Result<void> run_on_threads(int ranks, const std::function<Result<void>(Communic
   std::vector<Result<void>> results(static_cast<std::size_t>(ranks));
   const auto one = [&](int rank) {
     ThreadCommunicator communicator(group, rank);
-    Result<void> result = body(communicator);
+    Result<void> result = guarded(body, communicator);
     if (!result) communicator.stop(result.error());
     results[static_cast<std::size_t>(rank)] = std::move(result);
   };
