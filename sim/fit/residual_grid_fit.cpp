@@ -90,27 +90,47 @@ std::int16_t stored(double value, double most) {
   return static_cast<std::int16_t>(std::lround(std::clamp(value, -most, most) / ResidualGrid::kStep));
 }
 
-}  // namespace
+constexpr double kStiff = 0.5;
 
-ResidualGrid ResidualGrid::fit(std::vector<GridAxis> axes, std::span<const GridSample> samples,
-                               const GridOptions& options) {
+Eigen::VectorXd fitted(const std::vector<GridAxis>& axes, std::span<const GridSample> samples,
+                       std::span<const double> weights, const GridOptions& options) {
   const Sizes sizes = sizes_of(axes);
   std::vector<Triplet> normal;
   Eigen::VectorXd right = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(sizes.total));
-  for (const GridSample& sample : samples) {
-    const auto row = corners(axes, sizes, sample);
-    add_square(row, sample.weight, normal);
-    for (const auto& [i, share] : row) right[static_cast<Eigen::Index>(i)] += sample.weight * share * sample.value;
+  for (std::size_t s = 0; s < samples.size(); ++s) {
+    const auto row = corners(axes, sizes, samples[s]);
+    add_square(row, weights[s], normal);
+    for (const auto& [i, share] : row) right[static_cast<Eigen::Index>(i)] += weights[s] * share * samples[s].value;
   }
   for (std::size_t i = 0; i < sizes.total; ++i) add_square({{i, 1.0}}, std::max(options.ridge, 1e-6), normal);
   for (std::size_t d = 0; d < axes.size(); ++d)
     add_smoothing(axes, sizes, d, d < options.smoothness.size() ? options.smoothness[d] : 0.1, normal);
-
   const auto n = static_cast<Eigen::Index>(sizes.total);
   Eigen::SparseMatrix<double> matrix(n, n);
   matrix.setFromTriplets(normal.begin(), normal.end());
-  const Eigen::VectorXd x = solve(matrix, right);
+  return solve(matrix, right);
+}
 
+}  // namespace
+
+ResidualGrid ResidualGrid::fit(std::vector<GridAxis> axes, std::span<const GridSample> samples,
+                               const GridOptions& options) {
+  std::vector<double> weights;
+  for (const GridSample& sample : samples) weights.push_back(sample.weight);
+  if (options.outlier > 0) {
+    // A surface that is too stiff to follow single rows shows which ones stand alone.
+    GridOptions stiff = options;
+    for (double& smoothness : stiff.smoothness) smoothness = std::max(smoothness, kStiff);
+    const Eigen::VectorXd surface = fitted(axes, samples, weights, stiff);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      double value = 0;
+      for (const auto& [index, share] : corners(axes, sizes_of(axes), samples[i]))
+        value += share * surface[static_cast<Eigen::Index>(index)];
+      const double off = (samples[i].value - value) / options.outlier;
+      weights[i] /= 1 + off * off;
+    }
+  }
+  const Eigen::VectorXd x = fitted(axes, samples, weights, options);
   ResidualGrid grid;
   grid.axes_ = std::move(axes);
   for (double value : x) grid.values_.push_back(stored(value, std::min(options.most, 60.0)));

@@ -22,7 +22,8 @@ constexpr Tile kTiles[] = {
 };
 constexpr double kFullTile = 128 * 256;
 constexpr double kSplits[] = {1, 2, 3, 4, 6, 8, 12, 16};
-constexpr double kDepth = 64;  // of one step along k
+constexpr double kDepth = 64;       // of one step along k
+constexpr int kMeasuredRows = 300;  // from which the residual is the device's own
 constexpr double kOutputBytes = 2, kInputBytes = 2;
 
 double fastest_split(const Tile& tile, const GemmShape& s, const GemmModel& model) {
@@ -70,12 +71,18 @@ double missed(const GemmShape& s, double weights, const GemmModel& model) {
   return 1 / (1 + std::pow(model.constants.cache_edge / set, model.constants.cache_drop));
 }
 
+double stored_weights(const GemmShape& s, const GemmModel& model) {
+  return s.n * s.k * (s.weight_bytes > 0 ? s.weight_bytes : model.operand_bytes);
+}
+
+double moved_bytes(const GemmShape& s, const GemmModel& model) {
+  return stored_weights(s, model) + model.operand_bytes * s.m * s.k + kOutputBytes * s.m * s.n;
+}
+
 double memory_us(const GemmShape& s, const GemmModel& model) {
   const GemmConstants& c = model.constants;
-  const double weights = s.n * s.k * (s.weight_bytes > 0 ? s.weight_bytes : model.operand_bytes);
-  const double bytes = weights + model.operand_bytes * s.m * s.k + kOutputBytes * s.m * s.n;
-  const double miss = missed(s, weights, model);
-  return bytes / (model.device.bandwidth * c.memory_share) * (miss + (1 - miss) / c.cache_gain);
+  const double miss = missed(s, stored_weights(s, model), model);
+  return moved_bytes(s, model) / (model.device.bandwidth * c.memory_share) * (miss + (1 - miss) / c.cache_gain);
 }
 
 double quantise_us(const GemmShape& s, const GemmModel& model) {
@@ -83,6 +90,12 @@ double quantise_us(const GemmShape& s, const GemmModel& model) {
   const GemmConstants& c = model.constants;
   const double bytes = (kInputBytes + model.operand_bytes) * s.m * s.k;
   return c.quantise_start + std::max(bytes / (c.quantise_share * model.device.bandwidth), c.quantise_row * s.k / 1024);
+}
+
+// At the data sheet's rates: residuals of warm caches must not carry cold products beyond them.
+double least_us(const GemmShape& s, const GemmModel& model) {
+  if (s.copies > 0) return 0;
+  return std::max(2 * s.m * s.n * s.k / model.device.flops, moved_bytes(s, model) / model.device.bandwidth);
 }
 
 std::array<double, 3> coordinates(const GemmShape& s) {
@@ -138,10 +151,10 @@ Estimate gemm_time(const GemmShape& s, const GemmModel& model) {
   if (!(s.m > 0) || !(s.n > 0) || !(s.k > 0)) return {0, Bound::latency, model.source, 0};
   const GemmParts parts = gemm_physics(s, model);
   const auto at = coordinates(s);
-  const double us = parts.us * std::exp(model.residual.at(at));
+  const double us = std::max(parts.us * std::exp(model.residual.at(at)), least_us(s, model));
   const bool inside = model.residual.inside(at);
   const double band = model.band.at(std::log2(us));
-  const bool seen = inside && model.source == NumberSource::calibrated;
+  const bool seen = inside && model.source == NumberSource::calibrated && model.rows >= kMeasuredRows;
   return {us, bound_of(parts), seen ? NumberSource::measured : model.source,
           inside ? band : std::max(band, model.far_band)};
 }

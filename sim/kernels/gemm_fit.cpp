@@ -24,7 +24,7 @@ struct Freedom {
 Freedom freedom_of(std::span<const GemmRow> rows, const GemmModel& prior) {
   Freedom f;
   const bool few = rows.size() < kFewGemmRows;
-  f.prior_sigma = few ? 0.25 : rows.size() < kSomeGemmRows ? 0.5 : 2;
+  f.prior_sigma = rows.size() < kSomeGemmRows ? 0.5 : 2;
   const bool hot = std::any_of(rows.begin(), rows.end(), [](const GemmRow& r) { return r.shape.copies > 0; });
   for (const GemmConstantField& field : gemm_constant_fields()) {
     const std::string_view name = field.name;
@@ -50,8 +50,8 @@ std::vector<const GemmRow*> thinned(std::span<const GemmRow> rows) {
   return chosen;
 }
 
-GemmConstants fit_constants(std::span<const GemmRow> rows, const GemmModel& prior, int iterations) {
-  const Freedom freedom = freedom_of(rows, prior);
+GemmConstants fit_constants(std::span<const GemmRow> rows, const GemmModel& prior, const Freedom& freedom,
+                            int iterations) {
   std::vector<FitParameter> parameters;
   for (const GemmConstantField* field : freedom.fields)
     parameters.push_back({prior.constants.*(field->member), field->low, field->high, freedom.prior_sigma});
@@ -68,6 +68,50 @@ GemmConstants fit_constants(std::span<const GemmRow> rows, const GemmModel& prio
   return with_values(prior.constants, freedom, fit.values);
 }
 
+// Error on each row of a fit to the others; one row cannot count for more than kWorst.
+double left_out_error(std::span<const GemmRow> rows, const GemmModel& prior, const Freedom& freedom) {
+  constexpr double kWorst = 0.25;
+  double sum = 0;
+  for (std::size_t out = 0; out < rows.size(); ++out) {
+    GemmModel model = prior;
+    if (freedom.prior_sigma > 0) {
+      std::vector<GemmRow> others(rows.begin(), rows.end());
+      others.erase(others.begin() + static_cast<std::ptrdiff_t>(out));
+      model.constants = fit_constants(others, prior, freedom, 20);
+    }
+    sum += std::min(std::abs(std::log(gemm_time(rows[out].shape, model).us / rows[out].us)), kWorst);
+  }
+  return sum;
+}
+
+// A row that is far off in its own way says more about itself than about the device.
+std::vector<GemmRow> agreeing(std::span<const GemmRow> rows, const GemmModel& prior) {
+  std::vector<double> errors, distances;
+  for (const GemmRow& row : rows) errors.push_back(std::log(gemm_time(row.shape, prior).us / row.us));
+  const double middle = quantile(errors, 0.5);
+  for (double error : errors) distances.push_back(std::abs(error - middle));
+  const double most = std::max(0.25, 4 * quantile(distances, 0.5));
+  std::vector<GemmRow> kept;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (distances[i] <= most) kept.push_back(rows[i]);
+  return kept;
+}
+
+// Few rows move the constants as far as they foretell each other, and no further.
+GemmConstants rescaled(std::span<const GemmRow> all, const GemmModel& prior, Freedom freedom) {
+  const std::vector<GemmRow> rows = agreeing(all, prior);
+  double best = 0, best_error = 0;
+  for (double sigma : {0.0, 0.05, 0.1, 0.2, 0.4}) {
+    freedom.prior_sigma = sigma;
+    const double error = left_out_error(rows, prior, freedom);
+    if (sigma > 0 && error >= best_error) continue;
+    best = sigma;
+    best_error = error;
+  }
+  freedom.prior_sigma = best;
+  return best > 0 ? fit_constants(rows, prior, freedom, 40) : prior.constants;
+}
+
 // Fading over eight octaves beyond the ends: held-out widths beyond them want most of the correction of the end.
 GridAxis axis_of(const char* name, std::vector<double> coordinates, double gap) {
   return {name, knots_of(std::move(coordinates), gap), 8, 8};
@@ -79,7 +123,7 @@ ResidualGrid fit_residual(std::span<const GridSample> samples) {
     for (std::size_t d = 0; d < 3; ++d) coordinates[d].push_back(sample.at[d]);
   std::vector<GridAxis> axes{axis_of("log2_m", coordinates[0], 0.2), axis_of("log2_n", coordinates[1], 0.1),
                              axis_of("log2_k", coordinates[2], 0.1)};
-  return ResidualGrid::fit(std::move(axes), samples, {{0.03, 0.03, 0.03}, 0.02, 0.7});
+  return ResidualGrid::fit(std::move(axes), samples, {{0.03, 0.03, 0.03}, 0.02, 0.7, 0.12});
 }
 
 struct Widths {
@@ -162,7 +206,9 @@ GemmModel refit_gemm(std::span<const GemmRow> rows, const GemmModel& prior, int 
                      std::span<const GridSample> siblings) {
   GemmModel model = prior;
   if (rows.empty()) return model;
-  model.constants = fit_constants(rows, prior, iterations);
+  const Freedom freedom = freedom_of(rows, prior);
+  model.constants = rows.size() < kFewGemmRows ? rescaled(rows, prior, freedom)
+                                               : fit_constants(rows, prior, freedom, iterations);
   if (rows.size() >= kFewGemmRows) {
     std::vector<GridSample> samples(siblings.begin(), siblings.end());
     if (rows.size() >= kSomeGemmRows) {

@@ -84,6 +84,18 @@ TEST_CASE("residual_grid: the fit returns a bilinear surface and fills a hole sm
   CHECK(grid.at(std::array{3.5, 0.5}) == Approx(0.125).margin(0.003));
 }
 
+TEST_CASE("residual_grid: one row that stands alone does not bend the surface", "[fit]") {
+  std::vector<GridSample> samples;
+  for (int i = 0; i < 7; ++i)
+    for (int j = 0; j < 7; ++j) samples.push_back({{1.0 * i, 1.0 * j}, i == 3 && j == 3 ? 0.6 : 0.1, 1});
+  const std::vector<GridAxis> axes{axis({0, 1, 2, 3, 4, 5, 6}), axis({0, 1, 2, 3, 4, 5, 6})};
+  const std::array at{3.0, 3.0};
+  const double followed = ResidualGrid::fit(axes, samples, {{0.03, 0.03}, 0.01, 0.7}).at(at);
+  const double wary = ResidualGrid::fit(axes, samples, {{0.03, 0.03}, 0.01, 0.7, 0.1}).at(at);
+  CHECK(followed > 0.4);
+  CHECK(wary < 0.3);
+}
+
 TEST_CASE("residual_grid: JSON and back is the same grid, wrong forms are refused", "[fit]") {
   const auto grid = ResidualGrid::make({axis({0, 1.5}), axis({2, 3, 4}, 1)}, {1, 2, 3, 4, 5, -6});
   REQUIRE(grid);

@@ -1,6 +1,8 @@
 #include <cmath>
 #include <vector>
 
+#include "core/data.h"
+#include "core/json.h"
 #include "sim/kernels/gemm.h"
 #include "sim/kernels/gemm_fit.h"
 #include "tests/catch.hpp"
@@ -173,4 +175,34 @@ TEST_CASE("read_gemm_rows: sizes, time, spread; faults name file, line and colum
   const auto bad = parse_measured("gpu,dtype,m,n,k,time_us\nX,bf16,1,2,-3,4\n", "g.csv");
   REQUIRE(bad);
   CHECK_FALSE(read_gemm_rows(*bad));
+}
+
+TEST_CASE("shipped matrix products: sane from a router to a head, hardly faster when twice the size", "[gemm]") {
+  std::size_t models = 0;
+  for (const std::string& path : list_data("sim/calibration/")) {
+    if (!path.ends_with("/gemm.json")) continue;
+    const auto document = parse_json(*find_data(path), path);
+    REQUIRE(document);
+    const auto calibration = read_gemm_calibration(*find(std::get<ValueObject>(document->data), "gemm"));
+    REQUIRE(calibration);
+    for (const GemmModel& model : calibration->models) {
+      INFO(path << " " << model.kernel);
+      ++models;
+      for (double m : {1.0, 16.0, 48.0, 129.0, 1024.0, 5000.0, 65536.0})
+        for (double n : {8.0, 60.0, 1024.0, 5120.0, 7168.0, 128256.0, 262144.0})
+          for (double k : {64.0, 1000.0, 5120.0, 28672.0}) {
+            const Estimate e = gemm_time({m, n, k}, model);
+            CHECK(e.us >= 2 * m * n * k / model.device.flops);
+            CHECK(e.us > 0.5);
+            CHECK(e.band > 0.02);
+            CHECK(e.band < 1);
+            CHECK(us(model, 2 * m, n, k) > 0.6 * e.us);
+            CHECK(us(model, m, 2 * n, k) > 0.6 * e.us);
+            CHECK(us(model, m, n, 2 * k) > 0.6 * e.us);
+            CHECK(us(model, m, n * 1.001, k) == Approx(e.us).epsilon(0.35));
+          }
+      CHECK(gemm_time({1, 8, 64}, model).us < 16);
+    }
+  }
+  if (models == 0) WARN("no calibrations are built in");
 }
