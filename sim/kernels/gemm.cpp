@@ -86,7 +86,7 @@ double memory_us(const GemmShape& s, const GemmModel& model) {
 }
 
 double quantise_us(const GemmShape& s, const GemmModel& model) {
-  if (!model.quantises) return 0;
+  if (!model.quantises || s.quantised) return 0;
   const GemmConstants& c = model.constants;
   const double bytes = (kInputBytes + model.operand_bytes) * s.m * s.k;
   return c.quantise_start + std::max(bytes / (c.quantise_share * model.device.bandwidth), c.quantise_row * s.k / 1024);
@@ -106,6 +106,13 @@ Bound bound_of(const GemmParts& parts) {
   const double fixed = parts.start + parts.quantise;
   if (fixed > parts.compute && fixed > parts.memory) return Bound::latency;
   return parts.compute > parts.memory ? Bound::compute : Bound::memory;
+}
+
+// Kernels that convert stored weights on the way are other kernels than the measured ones.
+NumberSource source_of(const GemmModel& model, bool inside, bool converts) {
+  if (model.source != NumberSource::calibrated) return model.source;
+  if (converts) return NumberSource::transferred;
+  return inside && model.rows >= kMeasuredRows ? NumberSource::measured : model.source;
 }
 
 constexpr GemmConstantField kFields[] = {
@@ -152,11 +159,10 @@ Estimate gemm_time(const GemmShape& s, const GemmModel& model) {
   const GemmParts parts = gemm_physics(s, model);
   const auto at = coordinates(s);
   const double us = std::max(parts.us * std::exp(model.residual.at(at)), least_us(s, model));
-  const bool inside = model.residual.inside(at);
+  const bool converts = s.weight_bytes > 0 && s.weight_bytes != model.operand_bytes;
+  const bool inside = !converts && model.residual.inside(at);
   const double band = model.band.at(std::log2(us));
-  const bool seen = inside && model.source == NumberSource::calibrated && model.rows >= kMeasuredRows;
-  return {us, bound_of(parts), seen ? NumberSource::measured : model.source,
-          inside ? band : std::max(band, model.far_band)};
+  return {us, bound_of(parts), source_of(model, inside, converts), inside ? band : std::max(band, model.far_band)};
 }
 
 }  // namespace tpsim

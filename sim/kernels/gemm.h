@@ -20,6 +20,7 @@ struct GemmShape {
   // Sets of weights that a benchmark takes in turn: what fits in the L2 cache is then read from there. 0 = nothing
   // does, as in the step of a model.
   int copies = 0;
+  bool quantised = false;  // activations arrive in the kernel's type: a kernel before has quantised them
 };
 
 // What the data sheet says, for the type that the kernel multiplies.

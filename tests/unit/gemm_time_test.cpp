@@ -94,6 +94,18 @@ TEST_CASE("gemm_time: weights stored in fewer bits take less time to read", "[ge
   const GemmModel model = spec_gemm_model(toy(), DType::bf16);
   const double whole = gemm_time({1, 8192, 8192}, model).us, quarter = gemm_time({1, 8192, 8192, 0.53}, model).us;
   CHECK(quarter < 0.5 * whole);
+  GemmModel measured = model;
+  measured.source = NumberSource::calibrated;
+  CHECK(gemm_time({1, 8192, 8192, 0.53}, measured).source == NumberSource::transferred);
+  CHECK(gemm_time({1, 8192, 8192}, measured).source == NumberSource::calibrated);
+}
+
+TEST_CASE("gemm_time: activations that arrive quantised save the quantiser", "[gemm]") {
+  const GemmModel model = spec_gemm_model(toy(), DType::fp8);
+  GemmShape shape{64, 4096, 4096};
+  const double both = gemm_time(shape, model).us;
+  shape.quantised = true;
+  CHECK(both - gemm_time(shape, model).us == Approx(model.constants.quantise_start + 2).margin(0.1));
 }
 
 TEST_CASE("fit_gemm: a full table returns the constants that decide it, and the same times", "[gemm][fit]") {
