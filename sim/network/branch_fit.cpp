@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <limits>
 
@@ -178,10 +179,13 @@ LinkKind link_kind(std::string_view gpu, std::string_view topo) {
   LinkKind link;
   link.shared = topo.starts_with("pcie");
   if (link.shared) return link;
+  std::string name(gpu);
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   // Rates of NVLS over 4 and 8 ranks as NCCL's tuning tables have them: 306 and 476 GB/s on Hopper, 270 and 560 on
   // Blackwell.
-  const bool hopper = gpu.starts_with("H100") || gpu.starts_with("H200") || gpu.starts_with("GH200");
-  const bool blackwell = gpu.starts_with("B200") || gpu.starts_with("B300") || gpu.starts_with("GB");
+  const bool hopper = name.starts_with("h100") || name.starts_with("h200") || name.starts_with("gh200");
+  const bool blackwell = name.starts_with("b200") || name.starts_with("b300") || name.starts_with("gb");
   link.adds = hopper || blackwell;
   link.adding_share = hopper ? -0.64 : blackwell ? -1.05 : 0;
   return link;

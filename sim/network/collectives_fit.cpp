@@ -86,7 +86,6 @@ CollectiveModel fit_model(const Key& key, const std::vector<MeasuredCollective>&
   model.residual = fit_residual(model, own, sister_series(sisters, rows.front().topo));
   for (const auto& [ranks, series] : own) model.ranks.push_back(ranks);
   model.origin = origin_of(rows);
-  prepare(model, 8);
   return model;
 }
 

@@ -1,27 +1,13 @@
 #include "sim/network/nccl_calibration.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <map>
-#include <set>
-
-#include "sim/fit/least_squares.h"
-#include "sim/network/branch_fit.h"
-#include "sim/network/collective_holdout.h"
-#include "sim/network/collective_model.h"
-#include "sim/network/collective_series.h"
-#include "sim/network/collectives_fit.h"
+#include <tuple>
 
 namespace tpsim {
 namespace {
 
 using Rows = std::vector<MeasuredCollective>;
-
-// How far one sweep may move what the prior knows (standard deviations of a logarithm). One rank count cannot tell a
-// step's time from the start, so the steps keep near the prior's.
-constexpr BranchFreedom kFreedom{0.3, 0.1, 0.1, 0.1, 0.1, 0};
-constexpr double kHeldOutBand = 0.2;  // of other rank counts and operations: nothing was measured
 
 int groups_of(const CollectiveSweep& sweep, const Hardware& hardware, const CollectiveNetwork& prior) {
   if (prior.spans_hosts) return std::max((sweep.ranks + prior.domain - 1) / std::max(prior.domain, 1), 1);
@@ -50,221 +36,71 @@ Rows rows_of(std::span<const CollectiveSweep> sweeps, const Hardware& hardware, 
   return rows;
 }
 
-CollectiveModel* find_model(CollectiveNetwork& network, CollectiveOp op, int nodes) {
-  for (CollectiveModel& m : network.models)
-    if (m.op == op && m.nodes == nodes && m.stack == CollectiveStack::nccl && !m.integer) return &m;
-  return nullptr;
-}
-
-double physics_ratio(const CollectiveModel& a, const CollectiveModel& b, double bytes, int ranks) {
-  return physics_time(a, bytes, ranks).us / physics_time(b, bytes, ranks).us;
-}
-
-// What a fit has changed: of small messages, of large ones.
-struct Change {
-  double start = 1, wire = 1;
-};
-
-Change change_of(const CollectiveModel& before, const CollectiveModel& after, const Rows& rows) {
-  double small = rows.front().shape.bytes, large = small;
-  for (const auto& r : rows) {
-    small = std::min(small, r.shape.bytes);
-    large = std::max(large, r.shape.bytes);
+// Rows as sweeps, for the same checks: one for each operation, stack and group of ranks with enough of them.
+std::vector<CollectiveSweep> sweeps_of(std::span<const MeasuredCollective> rows) {
+  std::map<std::tuple<std::string, CollectiveOp, CollectiveStack, bool, int, int>, CollectiveSweep> sweeps;
+  for (const MeasuredCollective& r : rows) {
+    const CollectiveShape& s = r.shape;
+    CollectiveSweep& sweep = sweeps[{r.topo, s.op, s.stack, s.eager, s.ranks, s.nodes}];
+    sweep.file = r.gpu + (r.topo.empty() ? "" : " " + r.topo);
+    sweep.op = s.op;
+    sweep.ranks = s.ranks;
+    sweep.nodes = s.nodes;
+    SweepRow row;
+    row.bytes = static_cast<std::int64_t>(std::min(s.bytes, 1e18));
+    row.us = r.us;
+    sweep.rows.push_back(row);
   }
-  const int ranks = rows.front().shape.ranks;
-  constexpr double kSmall = 256 << 10, kLarge = 4 << 20;  // bytes that time goes by the start, by the wire
-  Change c;
-  if (small < kSmall) c.start = physics_ratio(after, before, small, ranks);
-  if (large > kLarge) c.wire = physics_ratio(after, before, large, ranks);
-  return c;
+  std::vector<CollectiveSweep> all;
+  for (auto& [key, sweep] : sweeps)
+    if (sweep.rows.size() >= 3) all.push_back(std::move(sweep));
+  return all;
 }
 
-void apply(const Change& change, CollectiveModel& m) {
-  const bool library = m.stack == CollectiveStack::nccl;
-  for (CollectiveBranch& b : m.branches) {
-    // Kernels of serving stacks have nothing of NCCL's start.
-    if (library) b.base *= change.start, b.hop *= change.start;
-    b.wire /= change.wire;
-    b.local /= change.wire;
-    b.ramp *= change.wire;
+// Each kind of host for itself, that with most rows first; its errors are the fit's.
+NetworkFit fit_topologies(const Rows& rows, const CollectiveNetwork& prior) {
+  std::map<std::string, Rows> by_topo;
+  for (const MeasuredCollective& r : rows) by_topo[r.topo].push_back(r);
+  std::vector<std::pair<std::string, Rows>> groups(by_topo.begin(), by_topo.end());
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+  NetworkFit all;
+  for (const auto& [topo, group] : groups) {
+    NetworkFit fit = fit_few_rows(group, prior);
+    if (!topo.empty()) fit.calibration.networks.front().topo = topo;
+    if (all.calibration.networks.empty())
+      all = std::move(fit);
+    else
+      all.calibration.networks.push_back(std::move(fit.calibration.networks.front()));
   }
-  m.source = NumberSource::transferred;
-  m.band = {};
-  m.far_band = std::max(m.far_band, kHeldOutBand);
-  m.ranks.clear();
-}
-
-void add_residual(CollectiveModel& model, const Rows& rows) {
-  const auto series = series_of(rows);
-  model.residual = fit_residual(model, series, {});
-  model.ranks.clear();
-  for (const auto& [ranks, points] : series) model.ranks.push_back(ranks);
-  model.rows = static_cast<int>(rows.size());
-  model.source = NumberSource::calibrated;
-  model.origin = rows.front().source + " on " + rows.front().gpu;
-  prepare(model, 64);
-}
-
-// Within a host: the prior's branches, moved as far as the rows can tell.
-void refit(CollectiveModel& model, const Rows& rows) {
-  std::vector<FreeBranch> free;
-  for (const CollectiveBranch& b : model.branches) {
-    BranchFreedom f = kFreedom;
-    if (b.base == 0) f.base = 0;
-    if (b.hop == 0) f.hop = 0;
-    if (b.wire == 0) f.wire = 0;
-    if (b.local == 0) f.local = 0;
-    if (b.ramp == 0) f.ramp = 0;
-    free.push_back({b, f});
-  }
-  model.residual = {};
-  model.knots.clear();
-  model.branches = fit_free_branches(model.op, free, {}, rows);
-}
-
-void fit_within(CollectiveNetwork& network, const std::map<CollectiveOp, Rows>& by_op) {
-  std::vector<Change> changes;
-  std::set<CollectiveOp> fitted;
-  for (const auto& [op, rows] : by_op) {
-    CollectiveModel* model = find_model(network, op, 1);
-    if (model == nullptr) continue;
-    const CollectiveModel before = *model;
-    refit(*model, rows);
-    changes.push_back(change_of(before, *model, rows));
-    add_residual(*model, rows);
-    fitted.insert(op);
-  }
-  if (changes.empty()) return;
-  Change mean{0, 0};
-  for (const Change& c : changes) {
-    mean.start += std::log(c.start) / static_cast<double>(changes.size());
-    mean.wire += std::log(c.wire) / static_cast<double>(changes.size());
-  }
-  mean = {std::exp(mean.start), std::exp(mean.wire)};
-  for (CollectiveModel& m : network.models)
-    if (m.nodes == 1 && (fitted.count(m.op) == 0 || m.stack != CollectiveStack::nccl || m.integer)) apply(mean, m);
-}
-
-// Between hosts: the adapters' constants, then what they leave over for exactly these ranks.
-void fit_over(CollectiveNetwork& network, const Rows& rows) {
-  const NodeLink start = network.between;
-  CollectiveNetwork trial = network;
-  std::erase_if(trial.models, [](const CollectiveModel& m) { return m.nodes > 1; });
-  const auto near = [](double value, double least, double sigma) {
-    return FitParameter{std::max(value, least), 1e-3, 1e7, sigma / 0.03};
-  };
-  const std::array<FitParameter, 4> parameters{near(start.base, 5, 0.1), near(start.wire, 100, 0.1),
-                                               near(start.ramp, 0.1, 0.1), near(start.flagged_share, 1e-3, 0.3)};
-  const auto put = [&](std::span<const double> v) {
-    trial.between.base = v[0];
-    trial.between.wire = v[1];
-    trial.between.ramp = v[2];
-    trial.between.flagged_share = std::min(v[3], 1.0);
-  };
-  const auto fit = least_squares(parameters, rows.size(), [&](auto values, auto residuals) {
-    put(values);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      residuals[i] = std::log(collective_time(rows[i].shape, trial).time.us / rows[i].us);
-  });
-  put(fit.values);
-  std::vector<double> errors;
-  for (const auto& r : rows) errors.push_back(std::abs(std::log(collective_time(r.shape, trial).time.us / r.us)));
-  network.between = trial.between;
-  network.between.source = NumberSource::calibrated;
-  network.between.band = std::max(quantile(errors, 0.9), 0.03);
-  network.between.origin = rows.front().source + " on " + rows.front().gpu;
-}
-
-void add_measured_model(CollectiveNetwork& network, CollectiveOp op, int nodes, const Rows& rows) {
-  RowsOfModel group;
-  group.key.op = op;
-  group.key.nodes = nodes;
-  group.rows = rows;
-  group.wire_hint = network.between.wire * rows.front().shape.ranks / nodes;
-  CollectiveModel model = fit_branches(group, {}, nullptr, nullptr);
-  add_residual(model, rows);
-  network.models.push_back(std::move(model));
-}
-
-CollectiveNetwork fit_sweeps(const Rows& rows, const CollectiveNetwork& prior) {
-  CollectiveNetwork network = prior;
-  std::map<CollectiveOp, Rows> within;
-  std::map<std::pair<CollectiveOp, int>, Rows> over;
-  Rows all_over;
-  for (const auto& r : rows) {
-    if (r.shape.nodes == 1) {
-      within[r.shape.op].push_back(r);
-      continue;
-    }
-    over[{r.shape.op, r.shape.nodes}].push_back(r);
-    all_over.push_back(r);
-  }
-  if (!within.empty()) fit_within(network, within);
-  if (!all_over.empty()) fit_over(network, all_over);
-  for (const auto& [key, group] : over) add_measured_model(network, key.first, key.second, group);
-  return network;
-}
-
-ErrorSummary errors_of(const Rows& rows, const CollectiveNetwork& network) {
-  std::vector<double> predicted, measured;
-  for (const auto& r : rows) {
-    predicted.push_back(collective_time(r.shape, network).time.us);
-    measured.push_back(r.us);
-  }
-  return summarise(predicted, measured);
-}
-
-// Every other size left out in turn; sets the bands of the measured rank counts.
-ErrorSummary hold_out(const Rows& rows, const CollectiveNetwork& prior, CollectiveNetwork& network) {
-  std::set<double> sizes;
-  for (const auto& r : rows) sizes.insert(r.shape.bytes);
-  std::vector<double> predicted, measured;
-  struct Errors {
-    std::vector<double> log2_bytes, log_ratio;
-  };
-  std::map<std::pair<CollectiveOp, int>, Errors> errors;
-  for (const int fold : {0, 1}) {
-    Rows in, out;
-    for (const auto& r : rows)
-      (std::distance(sizes.begin(), sizes.find(r.shape.bytes)) % 2 == fold ? out : in).push_back(r);
-    if (in.empty() || out.empty()) continue;
-    const CollectiveNetwork fitted = fit_sweeps(in, prior);
-    for (const auto& r : out) {
-      predicted.push_back(collective_time(r.shape, fitted).time.us);
-      measured.push_back(r.us);
-      Errors& e = errors[{r.shape.op, r.shape.nodes}];
-      e.log2_bytes.push_back(std::log2(r.shape.bytes));
-      e.log_ratio.push_back(std::log(r.us / predicted.back()));
-    }
-  }
-  for (const auto& [key, list] : errors) {
-    CollectiveModel* model = find_model(network, key.first, key.second);
-    if (model == nullptr) continue;
-    model->band = band_of(list.log2_bytes, list.log_ratio);
-    model->far_band = std::max(*std::max_element(model->band.widths.begin(), model->band.widths.end()), kHeldOutBand);
-  }
-  return summarise(predicted, measured);
+  return all;
 }
 
 }  // namespace
 
-Result<SweepFit> calibrate_collectives(std::span<const CollectiveSweep> sweeps, const Hardware& hardware,
-                                       const CollectiveNetwork& prior) {
+Result<NetworkFit> calibrate_collectives(std::span<const CollectiveSweep> sweeps, const Hardware& hardware,
+                                         const CollectiveNetwork& prior) {
   for (const CollectiveSweep& sweep : sweeps)
     if (auto ok = check_sweep(sweep, hardware); !ok) return ok.error();
   const Rows rows = rows_of(sweeps, hardware, prior);
   if (rows.empty()) return input_error("no sweep of a collective to calibrate from");
-  SweepFit fit;
-  CollectiveNetwork network = fit_sweeps(rows, prior);
-  fit.before = errors_of(rows, prior);
-  fit.after = errors_of(rows, network);
-  fit.held_out = hold_out(rows, prior, network);
+  NetworkFit fit = fit_few_rows(rows, prior);
   for (const CollectiveSweep& sweep : sweeps)
     if (sweep.nodes == 0 && sweep.ranks > hardware.devices_per_node)
       fit.notes.push_back(sweep.file + ": " + std::to_string(sweep.ranks) + " ranks taken as " +
                           std::to_string(groups_of(sweep, hardware, prior)) + " hosts: they are not listed");
-  fit.calibration.networks.push_back(std::move(network));
   return fit;
+}
+
+Result<NetworkFit> calibrate_collectives(std::span<const MeasuredCollective> rows, const Hardware& hardware,
+                                         const CollectiveNetwork& prior) {
+  Rows usable;
+  for (const MeasuredCollective& r : rows)
+    if (r.us > 0 && r.shape.bytes > 0 && r.shape.ranks > 1) usable.push_back(r);
+  if (usable.empty()) return input_error("no row of a collective with bytes, a time and more than one rank");
+  for (const CollectiveSweep& sweep : sweeps_of(usable))
+    if (auto ok = check_sweep(sweep, hardware); !ok) return ok.error();
+  return fit_topologies(usable, prior);
 }
 
 }  // namespace tpsim

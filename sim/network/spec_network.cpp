@@ -81,6 +81,7 @@ NodeLink adapters_of(const Hardware& h) {
 
 CollectiveNetwork spec_network(const Hardware& hardware) {
   CollectiveNetwork network;
+  network.topo = hardware.link.shared ? "pcie" : "nvswitch";
   network.domain = std::max(hardware.devices_per_node, 1);
   for (const auto op : {CollectiveOp::all_reduce, CollectiveOp::all_gather, CollectiveOp::reduce_scatter,
                         CollectiveOp::all_to_all, CollectiveOp::broadcast, CollectiveOp::send})

@@ -31,7 +31,9 @@ std::string shown(double x) {
   return text;
 }
 
-std::string place(const CollectiveSweep& sweep, int line) { return sweep.file + ":" + std::to_string(line); }
+std::string place(const CollectiveSweep& sweep, int line) {
+  return line > 0 ? sweep.file + ":" + std::to_string(line) : sweep.file;
+}
 
 Error refused(const CollectiveSweep& sweep, int line, std::string message, std::string detail, std::string fix) {
   Error error = input_error(std::move(message), place(sweep, line));

@@ -76,8 +76,12 @@ std::string refusal(const CollectiveSweep& sweep) {
   return ok ? "accepted" : error_text(ok.error());
 }
 
-double seconds_of(const CollectiveNetwork& network, double bytes, int ranks, int nodes = 1,
-                  CollectiveOp op = CollectiveOp::all_reduce) {
+Result<NetworkFit> calibrate(const CollectiveSweep& sweep) {
+  return calibrate_collectives(std::span<const CollectiveSweep>(&sweep, 1), toy(), spec_network(toy()));
+}
+
+double us_of(const CollectiveNetwork& network, double bytes, int ranks, int nodes = 1,
+             CollectiveOp op = CollectiveOp::all_reduce) {
   CollectiveShape shape;
   shape.op = op;
   shape.bytes = bytes;
@@ -287,18 +291,18 @@ TEST_CASE("sweeps: nonsense is refused with its reason", "[nccl_tests]") {
 TEST_CASE("calibrate: one sweep moves all-reduce, and what was not measured with it", "[nccl_tests]") {
   const CollectiveNetwork prior = spec_network(toy());
   const CollectiveSweep sweep = ring_sweep(8, 30, 150);
-  const auto fit = calibrate_collectives({&sweep, 1}, toy(), prior);
+  const auto fit = calibrate(sweep);
   REQUIRE(fit);
   CHECK(fit->before.median > 0.3);
   CHECK(fit->after.median < 0.01);
   CHECK(fit->held_out.median < 0.05);
   const CollectiveNetwork& network = fit->calibration.networks.at(0);
   for (const SweepRow& r : sweep.rows)
-    CHECK(seconds_of(network, static_cast<double>(r.bytes), 8) == Approx(r.us).epsilon(0.03));
+    CHECK(us_of(network, static_cast<double>(r.bytes), 8) == Approx(r.us).epsilon(0.03));
   // All-gather moves half of what an all-reduce does; other rank counts follow.
-  CHECK(seconds_of(network, 1e9, 8, 1, CollectiveOp::all_gather) == Approx(0.875e9 / 150e3).epsilon(0.2));
-  CHECK(seconds_of(network, 1e9, 4) == Approx(1.5e9 / 150e3).epsilon(0.2));
-  CHECK(seconds_of(network, 1024, 4) < seconds_of(network, 1024, 8));
+  CHECK(us_of(network, 1e9, 8, 1, CollectiveOp::all_gather) == Approx(0.875e9 / 150e3).epsilon(0.2));
+  CHECK(us_of(network, 1e9, 4) == Approx(1.5e9 / 150e3).epsilon(0.2));
+  CHECK(us_of(network, 1024, 4) < us_of(network, 1024, 8));
   CollectiveShape shape;
   shape.op = CollectiveOp::all_gather;
   shape.ranks = 8;
@@ -311,13 +315,13 @@ TEST_CASE("calibrate: few sizes help and do not harm", "[nccl_tests]") {
   const CollectiveSweep whole = ring_sweep(8, 30, 150);
   for (const auto& [from, to] : {std::pair{10, 14}, {20, 24}, {26, 30}}) {
     const CollectiveSweep part = ring_sweep(8, 30, 150, 1, from, to);
-    const auto fit = calibrate_collectives({&part, 1}, toy(), prior);
+    const auto fit = calibrate(part);
     REQUIRE(fit);
     double before = 0, after = 0;
     for (const SweepRow& r : whole.rows) {
       const double bytes = static_cast<double>(r.bytes);
-      before += std::abs(std::log(seconds_of(prior, bytes, 8) / r.us));
-      after += std::abs(std::log(seconds_of(fit->calibration.networks[0], bytes, 8) / r.us));
+      before += std::abs(std::log(us_of(prior, bytes, 8) / r.us));
+      after += std::abs(std::log(us_of(fit->calibration.networks[0], bytes, 8) / r.us));
     }
     INFO(from << " to " << to);
     CHECK(after < before);
@@ -328,15 +332,55 @@ TEST_CASE("calibrate: over hosts the adapters move, and decide beyond the sweep"
   const CollectiveNetwork prior = spec_network(toy());
   // 16 ranks on 2 hosts: bus rate 120 GB/s over 8 adapters
   const CollectiveSweep sweep = ring_sweep(16, 60, 120, 0);
-  const auto fit = calibrate_collectives({&sweep, 1}, toy(), prior);
+  const auto fit = calibrate(sweep);
   REQUIRE(fit);
   CHECK(fit->notes.at(0).find("16 ranks taken as 2 hosts") != std::string::npos);
   const CollectiveNetwork& network = fit->calibration.networks.at(0);
   CHECK(network.between.wire == Approx(15e3).epsilon(0.2));
-  CHECK(seconds_of(network, 1e6, 16, 2) == Approx(90 + 1.875e6 / 120e3).epsilon(0.05));
-  CHECK(seconds_of(network, 1e11, 16, 2) == Approx(1.875e11 / 120e3).epsilon(0.2));
+  CHECK(us_of(network, 1e6, 16, 2) == Approx(90 + 1.875e6 / 120e3).epsilon(0.05));
+  CHECK(us_of(network, 1e11, 16, 2) == Approx(1.875e11 / 120e3).epsilon(0.2));
   // Inside a host nothing was measured.
-  CHECK(seconds_of(network, 1e6, 8) == seconds_of(prior, 1e6, 8));
+  CHECK(us_of(network, 1e6, 8) == us_of(prior, 1e6, 8));
+}
+
+TEST_CASE("calibrate: rows of a table, each kind of host and stack for itself", "[nccl_tests]") {
+  std::vector<MeasuredCollective> rows;
+  for (const auto& [topo, rate] : {std::pair{"nvswitch", 200.0}, {"pcie5", 20.0}})
+    for (const int ranks : {2, 4, 8})
+      for (int k = 10; k <= 28; k += 2)
+        for (const auto stack : {CollectiveStack::nccl, CollectiveStack::vllm}) {
+          MeasuredCollective r;
+          r.gpu = "TOY";
+          r.topo = topo;
+          r.shape.ranks = ranks;
+          r.shape.stack = stack;
+          r.shape.bytes = std::exp2(k);
+          const double start = stack == CollectiveStack::nccl ? 20 : 8;
+          r.us = start + ranks + r.shape.bytes * bus_factor(r.shape.op, ranks) / (rate * 1e3);
+          rows.push_back(r);
+        }
+  const auto fit = calibrate_collectives(std::span<const MeasuredCollective>(rows), toy(), spec_network(toy()));
+  INFO(error_text(fit));
+  REQUIRE(fit);
+  CHECK(fit->after.median < 0.02);
+  REQUIRE(fit->calibration.networks.size() == 2);
+  for (const MeasuredCollective& r : rows)
+    CHECK(collective_time(r.shape, *find_network(fit->calibration, r.topo)).time.us == Approx(r.us).epsilon(0.05));
+  for (MeasuredCollective& r : rows) r.us /= 100;
+  CHECK(error_text(calibrate_collectives(std::span<const MeasuredCollective>(rows), toy(), spec_network(toy()))) !=
+        "no error");
+}
+
+TEST_CASE("calibrate: a network made from a sweep reads back as it was", "[nccl_tests]") {
+  const CollectiveSweep sweep = ring_sweep(8, 30, 150);
+  const auto fit = calibrate(sweep);
+  REQUIRE(fit);
+  const auto again = read_collective_calibration(to_value(fit->calibration));
+  REQUIRE(again);
+  for (const double bytes : {0.0, 3000.0, 1e6, 1e9, 1e11})
+    for (const int ranks : {2, 8, 16})
+      CHECK(us_of(again->networks.at(0), bytes, ranks) ==
+            Approx(us_of(fit->calibration.networks.at(0), bytes, ranks)).epsilon(0.002));
 }
 
 TEST_CASE("samples: every published file is read, calibrated or refused with a reason", "[nccl_tests]") {
@@ -356,7 +400,7 @@ TEST_CASE("samples: every published file is read, calibrated or refused with a r
     ++files;
     for (const CollectiveSweep& sweep : output->sweeps) {
       CHECK(sweep.ranks >= 2);
-      const auto fit = calibrate_collectives({&sweep, 1}, toy(), spec_network(toy()));
+      const auto fit = calibrate(sweep);
       if (!fit) {
         CHECK(sweep.file.find("ellipsis") != std::string::npos);  // three rows of an example
         continue;
