@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "core/units.h"
 
 namespace tpsim {
+
+struct Calibration;
 
 // Where a number comes from, best first.
 enum class NumberSource { measured, calibrated, transferred, spec };
@@ -45,6 +48,8 @@ struct Hardware {
   double compute_efficiency = 0.7, attention_efficiency = 0.55, bandwidth_efficiency = 0.8, link_efficiency = 0.8,
          network_efficiency = 0.9;
   NumberSource source = NumberSource::spec;
+  std::string calibration;                          // set of fitted constants that holds for it, "" = none
+  std::shared_ptr<const Calibration> own_profile;   // takes that set's place: a user's
   std::map<std::string, std::string> sources;  // field ("memory", "link.latency") -> where the figure was read
 };
 

@@ -55,6 +55,7 @@ std::vector<ProfileField> make_fields() {
       text("title", true, [](Hardware& h, const std::string& v) { h.title = v; }),
       text("vendor", false, [](Hardware& h, const std::string& v) { h.vendor = v; }),
       text("architecture", false, [](Hardware& h, const std::string& v) { h.architecture = v; }),
+      text("calibration", false, [](Hardware& h, const std::string& v) { h.calibration = v; }),
       memory_field("memory", 1, [](Hardware& h, double v) { h.memory = whole_bytes(v); }),
       rate("memory_bandwidth", [](Hardware& h, double v) { h.memory_bandwidth = {v}; }),
       peak<DType::fp32>(true),

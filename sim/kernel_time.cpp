@@ -1,9 +1,118 @@
 #include "sim/kernel_time.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "sim/kernel_spec.h"
 
 namespace tpsim {
+namespace {
 
-Estimate kernel_time(const KernelCall& call, const Hardware& hardware) { return spec_estimate(call, hardware); }
+double d(std::int64_t value) { return static_cast<double>(value); }
+
+// Stored bytes of one element of a weight, scales included; 0 where it is stored as it is multiplied.
+double stored_bytes(const KernelCall& c) {
+  if (c.weights == c.products || c.n <= 0 || c.k <= 0) return 0;
+  return d(storage_bytes(c.weights, Shape{c.n, c.k})) / (d(c.n) * d(c.k));
+}
+
+ElementwiseOp operation_of(const KernelCall& c) {
+  switch (c.kind) {
+    case KernelKind::norm: return ElementwiseOp::rmsnorm;
+    case KernelKind::rope: return ElementwiseOp::rope;
+    case KernelKind::activation: {
+      // One input and one output of a width, or two inputs.
+      const double per_output = c.rows > 0 && c.n > 0 ? d(c.bytes) / (d(c.rows) * d(c.n)) : 0;
+      return per_output > 5 ? ElementwiseOp::silu_mul : ElementwiseOp::gelu;
+    }
+    case KernelKind::embedding: return ElementwiseOp::embedding;
+    case KernelKind::gemm:
+    case KernelKind::batched_gemm:
+    case KernelKind::experts:
+    case KernelKind::attention:
+    case KernelKind::latent_attention:
+    case KernelKind::addition:
+    case KernelKind::routing:
+    case KernelKind::copy: break;
+  }
+  return ElementwiseOp::add;
+}
+
+bool same_device(double a, double b) { return std::abs(a - b) <= 0.02 * std::max(a, b); }
+
+}  // namespace
+
+KernelTimes::KernelTimes(const Hardware& hardware) : hardware_(hardware), calibration_(calibration_of(hardware)) {
+  const bool measured = calibration_ && calibration_->collectives;
+  network_ = network_of(hardware_, measured ? &*calibration_->collectives : nullptr);
+}
+
+const GemmModel& KernelTimes::gemm_model_for(DType products, bool block_scaled) {
+  const auto [it, fresh] = gemm_.try_emplace({products, block_scaled});
+  if (!fresh) return it->second;
+  const bool fitted = calibration_ && calibration_->gemm;
+  it->second = gemm_model(fitted ? &*calibration_->gemm : nullptr, hardware_, products, block_scaled);
+  const GemmDevice own = gemm_device(hardware_, products);
+  const GemmDevice& theirs = it->second.device;
+  const bool same = same_device(own.bandwidth, theirs.bandwidth) && same_device(own.multiprocessors, theirs.multiprocessors);
+  if (fitted && !same && !hardware_.own_profile) it->second = transferred(it->second, own);
+  return it->second;
+}
+
+const ElementwiseModel& KernelTimes::elementwise_model_for(ElementwiseOp op) {
+  const auto [it, fresh] = elementwise_.try_emplace(op);
+  if (!fresh) return it->second;
+  const bool fitted = calibration_ && calibration_->elementwise;
+  it->second = elementwise_model(fitted ? &*calibration_->elementwise : nullptr, hardware_, op);
+  const double bandwidth = hardware_.memory_bandwidth.value * 1e-6;
+  if (fitted && !same_device(bandwidth, it->second.bandwidth) && !hardware_.own_profile) {
+    it->second.bandwidth = bandwidth;
+    it->second.multiprocessors = hardware_.multiprocessors;
+    it->second.source = NumberSource::transferred;
+  }
+  return it->second;
+}
+
+Estimate KernelTimes::gemm(const KernelCall& c) {
+  GemmShape shape;
+  shape.m = d(c.rows);
+  shape.n = d(c.n);
+  shape.k = d(c.k);
+  shape.weight_bytes = stored_bytes(c);
+  return gemm_time(shape, gemm_model_for(c.products, c.block_scaled));
+}
+
+// A kernel that runs inside a neighbour's takes what its bytes add to that one.
+Estimate KernelTimes::small(const KernelCall& c) {
+  const ElementwiseModel& model = elementwise_model_for(operation_of(c));
+  ElementwiseShape shape{d(c.rows), d(c.n), d(c.bytes), c.hot};
+  Estimate estimate = elementwise_time(shape, model);
+  if (!c.joined) return estimate;
+  shape.bytes = 0;
+  estimate.us = std::max(0.0, estimate.us - elementwise_time(shape, model).us);
+  return estimate;
+}
+
+Estimate KernelTimes::time(const KernelCall& c) {
+  switch (c.kind) {
+    case KernelKind::gemm:
+      if (calibration_ && calibration_->gemm) return gemm(c);
+      break;
+    case KernelKind::norm:
+    case KernelKind::rope:
+    case KernelKind::activation:
+    case KernelKind::addition:
+    case KernelKind::embedding:
+    case KernelKind::copy:
+      if (calibration_ && calibration_->elementwise) return small(c);
+      break;
+    case KernelKind::batched_gemm:
+    case KernelKind::experts:
+    case KernelKind::attention:
+    case KernelKind::latent_attention:
+    case KernelKind::routing: break;
+  }
+  return spec_estimate(c, hardware_);
+}
 
 }  // namespace tpsim

@@ -42,21 +42,32 @@ void count_passes(const Analysis& analysis, std::vector<Passes>& passes) {
   }
 }
 
-// Factor of the stack on a kernel's time.
-double stack_factor(const Stack& stack, KernelKind kind) {
+TimePart part_of(KernelKind kind) {
   switch (kind) {
     case KernelKind::gemm:
-    case KernelKind::batched_gemm: return stack.gemm_factor;
-    case KernelKind::experts: return stack.experts_factor;
+    case KernelKind::batched_gemm: return TimePart::gemm;
+    case KernelKind::experts: return TimePart::experts;
     case KernelKind::attention:
-    case KernelKind::latent_attention: return stack.attention_factor;
+    case KernelKind::latent_attention: return TimePart::attention;
     case KernelKind::norm:
     case KernelKind::rope:
     case KernelKind::activation:
     case KernelKind::addition:
     case KernelKind::embedding:
     case KernelKind::routing:
-    case KernelKind::copy: return stack.small_factor;
+    case KernelKind::copy: break;
+  }
+  return TimePart::small;
+}
+
+// Factor of the stack on a kernel's time.
+double stack_factor(const Stack& stack, TimePart part) {
+  switch (part) {
+    case TimePart::gemm: return stack.gemm_factor;
+    case TimePart::attention: return stack.attention_factor;
+    case TimePart::experts: return stack.experts_factor;
+    case TimePart::small: return stack.small_factor;
+    case TimePart::collective: return stack.collective_factor;
   }
   return 1;
 }
@@ -83,10 +94,13 @@ struct Sums {
   double compute_us = 0, communication_us = 0;
   double compute_band = 0, communication_band = 0;  // us
   double by_source[4] = {};
+  std::array<double, kTimeParts> by_part{};
   std::int64_t kernels = 0;
 
-  void add(const Estimate& e, double count, bool communicates) {
+  void add(const Estimate& e, double count, TimePart part) {
     const double us = e.us * count;
+    const bool communicates = part == TimePart::collective;
+    by_part[static_cast<std::size_t>(part)] += us;
     (communicates ? communication_us : compute_us) += us;
     (communicates ? communication_band : compute_band) += us * e.band;
     by_source[static_cast<std::size_t>(e.source)] += us;
@@ -115,10 +129,12 @@ bool has_prompts(const Load& load) {
 }  // namespace
 
 struct Predictor::State {
+  State(Hardware of, PredictOptions how) : hardware(std::move(of)), options(std::move(how)), times(hardware) {}
+
   Hardware hardware;
   PredictOptions options;
+  KernelTimes times;
   std::unordered_map<KernelCall, Estimate, KernelHash> kernels;
-  CollectiveNetwork network;
   std::unordered_map<CollectiveKey, CollectiveEstimate, CollectiveHash> collectives;
   KernelList list;
   std::vector<Passes> counted;
@@ -127,8 +143,8 @@ struct Predictor::State {
   const Estimate& time_of(const KernelCall& call) {
     const auto [it, fresh] = kernels.try_emplace(call);
     if (fresh) {
-      it->second = kernel_time(call, hardware);
-      it->second.us *= stack_factor(options.stack, call.kind);
+      it->second = times.time(call);
+      it->second.us *= stack_factor(options.stack, part_of(call.kind));
     }
     return it->second;
   }
@@ -144,8 +160,8 @@ struct Predictor::State {
     shape.nodes = std::min(key.ranks, (key.ranks * key.stride + per_node - 1) / per_node);
     shape.stack = parse_collective_stack(options.stack.all_reduce).value_or(CollectiveStack::fastest);
     shape.eager = options.stack.launch_us > 0;
-    it->second = collective_time(shape, network);
-    it->second.time.us *= options.stack.collective_factor;
+    it->second = collective_time(shape, times.network());
+    it->second.time.us *= stack_factor(options.stack, TimePart::collective);
     return it->second;
   }
 
@@ -208,7 +224,7 @@ void Predictor::State::add_kernels(const Analysis& analysis, const Load& load, i
   list_kernels(t, {analysis.workload, load, precision, analysis.parallelism.ep, passes.norm_follows, passes.is_head},
                list);
   for (const Kernel& kernel : list.kernels)
-    sums.add(time_of(kernel.call), static_cast<double>(passes.count), false);
+    sums.add(time_of(kernel.call), static_cast<double>(passes.count), part_of(kernel.call.kind));
   if (p != nullptr) list_operations(t, trace, passes, *p);
 }
 
@@ -223,7 +239,7 @@ void Predictor::State::add_collectives(const Analysis& analysis, const Load& loa
     const CollectiveEvent& event = t.forward[i];
     const double bytes = static_cast<double>(event.payload_bytes) * scale;
     const CollectiveEstimate& cost = time_of(CollectiveKey{event.op, std::llround(bytes), event.group});
-    sums.add(cost.time, static_cast<double>(passes.count), true);
+    sums.add(cost.time, static_cast<double>(passes.count), TimePart::collective);
     if (p == nullptr) continue;
     CollectiveTime time;
     time.trace = trace;
@@ -248,7 +264,7 @@ Sums Predictor::State::add_up(const Analysis& analysis, const Load& load, Predic
   }
   if (load.extra_all_reduces > 0) {
     const CollectiveKey extra{CollectiveOp::all_reduce, load.extra_bytes, analysis.parallelism.tp};
-    sums.add(time_of(extra).time, load.extra_all_reduces, true);
+    sums.add(time_of(extra).time, load.extra_all_reduces, TimePart::collective);
   }
   return sums;
 }
@@ -262,11 +278,8 @@ double Predictor::State::total_us(const Analysis& analysis, const Load& load, co
   return busy + host_us(stack, load, analysis.ranks(), prompts);
 }
 
-Predictor::Predictor(Hardware hardware, PredictOptions options) : state_(std::make_unique<State>()) {
-  state_->hardware = std::move(hardware);
-  state_->network = network_of(state_->hardware, nullptr);
-  state_->options = std::move(options);
-}
+Predictor::Predictor(Hardware hardware, PredictOptions options)
+    : state_(std::make_unique<State>(std::move(hardware), std::move(options))) {}
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 Predictor& Predictor::operator=(Predictor&&) noexcept = default;
@@ -297,6 +310,7 @@ Prediction Predictor::predict(const Analysis& analysis, const Load& load) {
   p.total = Seconds(total * 1e-6);
   p.host = p.total - p.compute - p.communication;
   p.kernels = sums.kernels;
+  p.part_us = sums.by_part;
   p.source = sums.source();
   const double parts = std::hypot(sums.compute_band, sums.communication_band);
   p.band = total > 0 ? std::hypot(parts / total, state_->options.stack.band) : 0;

@@ -2,6 +2,7 @@
 // Analysis says what happens; this file only says how long it takes.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,10 @@ struct CollectiveTime {
   double algbw = 0, busbw = 0;  // bytes per second, as nccl-tests defines them
 };
 
+// Families whose time a stack may scale.
+enum class TimePart { gemm, attention, experts, small, collective };
+inline constexpr std::size_t kTimeParts = 5;
+
 // One forward pass.
 struct Prediction {
   Seconds total{}, compute{}, communication{};
@@ -41,6 +46,7 @@ struct Prediction {
   NumberSource source = NumberSource::spec;  // the weakest that makes up a tenth of the time
   double band = 0.35;  // half width in ln(measured / total)
   std::int64_t kernels = 0;
+  std::array<double, kTimeParts> part_us{};  // by TimePart, over the pass
   std::vector<OperationTime> operations;
   std::vector<CollectiveTime> collectives;
 };

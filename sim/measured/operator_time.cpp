@@ -2,7 +2,12 @@
 
 #include <algorithm>
 
+#include "sim/calibration.h"
+#include "sim/kernels/elementwise_fit.h"
+#include "sim/kernels/gemm_fit.h"
+#include "sim/kernels/published.h"
 #include "sim/measured/e2e_model.h"
+#include "sim/network/collectives_fit.h"
 
 namespace tpsim {
 namespace {
@@ -58,12 +63,88 @@ Result<const Hardware*> OperatorTimes::hardware_of(const std::string& gpu) {
   if (!name) return name.error();
   auto hardware = load_hardware(*name);
   if (!hardware) return hardware.error();
+  // Published tables tell apart what one data sheet covers ("A100-80GB" and "A100-SXM").
+  const auto sets = calibration_names();
+  const std::string own = calibration_name(gpu);
+  if (std::find(sets.begin(), sets.end(), own) != sets.end()) hardware->calibration = own;
   return static_cast<const Hardware*>(&hardware_.emplace(gpu, std::move(*hardware)).first->second);
 }
+
+namespace {
+
+// A table of one row, for readers of whole tables.
+MeasuredTable one_row(const MeasuredTable& table, const MeasuredRow& row) { return {table.file, table.columns, {row}}; }
+
+struct ProductType {
+  DType dtype = DType::bf16;
+  bool block_scaled = false;
+};
+Result<ProductType> product_type(const std::string& kernel) {
+  if (kernel == "fp8_block") return ProductType{DType::fp8, true};
+  if (const auto dtype = parse_dtype(kernel)) return ProductType{*dtype, false};
+  return input_error("products of type \"" + kernel + "\" are not known");
+}
+
+Result<OperatorEstimate> gemm_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware) {
+  const auto rows = read_gemm_rows(one_row(table, row));
+  if (!rows) return rows.error();
+  const GemmRow& r = rows->front();
+  const auto type = product_type(r.kernel);
+  if (!type) return type.error();
+  const auto calibration = calibration_of(hardware);
+  const bool fitted = calibration && calibration->gemm;
+  const GemmModel model =
+      gemm_model(fitted ? &*calibration->gemm : nullptr, hardware, type->dtype, type->block_scaled);
+  return OperatorEstimate{r.kernel, gemm_time(r.shape, model)};
+}
+
+Result<OperatorEstimate> elementwise_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware) {
+  const auto rows = read_elementwise_rows(one_row(table, row));
+  if (!rows) return rows.error();
+  const ElementwiseRow& r = rows->front();
+  const auto calibration = calibration_of(hardware);
+  const bool fitted = calibration && calibration->elementwise;
+  const ElementwiseModel model = elementwise_model(fitted ? &*calibration->elementwise : nullptr, hardware, r.op);
+  return OperatorEstimate{to_string(r.op), elementwise_time(r.shape, model)};
+}
+
+Result<OperatorEstimate> collective_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware) {
+  const auto r = CollectiveReader(table).read(row);
+  if (!r) return r.error();
+  const auto calibration = calibration_of(hardware);
+  const bool fitted = calibration && calibration->collectives;
+  const CollectiveNetwork network = network_of(hardware, fitted ? &*calibration->collectives : nullptr, r->topo);
+  const std::string key =
+      std::string(to_string(r->shape.op)) + " " + implementation_name(r->shape.stack, r->shape.eager);
+  return OperatorEstimate{key, collective_time(r->shape, network).time};
+}
+
+Result<OperatorEstimate> exchange_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware) {
+  const auto rows = read_exchanges(one_row(table, row));
+  if (!rows) return rows.error();
+  const MeasuredExchange& r = rows->front();
+  const auto calibration = calibration_of(hardware);
+  if (!calibration || !calibration->collectives || calibration->collectives->exchange.models.empty())
+    return input_error("the exchange of tokens between experts was not measured on " + hardware.name);
+  return OperatorEstimate{to_string(r.shape.phase), exchange_time(r.shape, calibration->collectives->exchange)};
+}
+
+}  // namespace
 
 Result<OperatorEstimate> OperatorTimes::predict(const MeasuredTable& table, RowFamily family, const MeasuredRow& row) {
   const auto hardware = hardware_of(std::string(MeasuredColumn(table, "gpu").text(row)));
   if (!hardware) return hardware.error();
+  switch (family) {
+    case RowFamily::gemm: return gemm_row(table, row, **hardware);
+    case RowFamily::elementwise: return elementwise_row(table, row, **hardware);
+    case RowFamily::collective: return collective_row(table, row, **hardware);
+    case RowFamily::alltoall: return exchange_row(table, row, **hardware);
+    case RowFamily::attention_prefill:
+    case RowFamily::attention_decode:
+    case RowFamily::mla:
+    case RowFamily::moe:
+    case RowFamily::e2e: break;
+  }
   return input_error(std::string("rows of ") + to_string(family) + " are not predicted yet");
 }
 
