@@ -1,0 +1,44 @@
+#include "sim/kernels/shipped_attention.h"
+
+#include <map>
+
+#include "sim/kernels/attention_fit.h"
+#include "sim/kernels/published.h"
+
+namespace tpsim {
+namespace {
+
+Result<std::vector<ShippedFamily>> ship(const std::vector<AttentionRow>& rows, const std::string& family,
+                                        const HardwareOf& hardware_of) {
+  std::map<std::string, std::vector<AttentionRow>> by_gpu;
+  for (const AttentionRow& row : rows) by_gpu[row.gpu].push_back(row);
+  std::vector<ShippedFamily> shipped;
+  for (const auto& [gpu, own] : by_gpu) {
+    const auto hardware = hardware_of(gpu);
+    if (!hardware) return Result<Hardware>(hardware).error();
+    shipped.push_back({calibration_name(gpu), family, to_value(fit_attention_calibration(own, *hardware)),
+                       fidelity_attention(own, *hardware, family)});
+  }
+  return shipped;
+}
+
+}  // namespace
+
+Result<std::vector<ShippedFamily>> fit_shipped_attention(const MeasuredTable& prefill, const MeasuredTable& decode,
+                                                         const HardwareOf& hardware_of) {
+  std::vector<AttentionRow> rows;
+  for (const MeasuredTable* table : {&prefill, &decode}) {
+    const auto read = read_attention_rows(*table);
+    if (!read) return Result<std::vector<AttentionRow>>(read).error();
+    rows.insert(rows.end(), read->begin(), read->end());
+  }
+  return ship(rows, "attention", hardware_of);
+}
+
+Result<std::vector<ShippedFamily>> fit_shipped_mla(const MeasuredTable& table, const HardwareOf& hardware_of) {
+  const auto rows = read_mla_rows(table);
+  if (!rows) return Result<std::vector<AttentionRow>>(rows).error();
+  return ship(*rows, "mla", hardware_of);
+}
+
+}  // namespace tpsim
