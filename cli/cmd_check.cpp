@@ -11,6 +11,7 @@
 #include "cli/plan_output.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "cli/valid_text.h"
 #include "cli/verbose.h"
 #include "core/version.h"
 
@@ -22,7 +23,7 @@ constexpr int kValidLimit = 16;
 struct CheckResult {
   PlanCheck check;
   std::vector<int> sizes;
-  std::vector<int> valid;
+  ValidSizes valid;
   std::vector<std::string> applied;
 };
 
@@ -48,8 +49,10 @@ std::string summary_line(const Scenario& s, const CheckResult& r) {
 }
 
 std::string valid_line(const CheckResult& r) {
-  if (r.valid.empty()) return "no TP size up to " + std::to_string(kValidLimit) + " is valid for this plan";
-  return "valid TP sizes up to " + std::to_string(kValidLimit) + ": " + size_list(r.valid);
+  if (r.valid.tp.empty()) return "no TP size up to " + std::to_string(kValidLimit) + " is valid for this plan";
+  std::string text = "valid TP sizes up to " + std::to_string(kValidLimit) + ": " + sizes_text(r.valid, kValidLimit);
+  if (const auto pairs = pairs_text(r.valid); !pairs.empty()) text += "\nvalid with expert parallelism: " + pairs;
+  return text;
 }
 
 bool has_edit(const Problem& problem) {
@@ -107,7 +110,7 @@ void write_check(JsonWriter& json, const Scenario& s, const CheckResult& r) {
   write_inputs(json, s, r.check.analysis);
   json.member("errors", r.check.count(Severity::error));
   json.member("warnings", r.check.count(Severity::warning));
-  json.array("valid_tp", r.valid);
+  write_valid_sizes(json, r.valid);
   json.key("results");
   json.begin_array();
   for (const SizeVerdict& v : r.check.verdicts) {
@@ -152,8 +155,8 @@ Result<CheckResult> examine(Scenario& s, const Options& options) {
     result.applied = std::move(repair->applied);
     if (auto read = read_again(s, options); !read) return read.error();
   }
-  result.valid = valid_tp_sizes(s.model(), request_for(s, 1, Pass::forward), kValidLimit);
-  if (options.tp && options.tp->valid && !result.valid.empty()) result.sizes = result.valid;
+  result.valid = valid_sizes(s.model(), request_for(s, 1, Pass::forward), kValidLimit);
+  if (options.tp && options.tp->valid && !result.valid.tp.empty()) result.sizes = result.valid.tp;
   auto check = check_plan(s, result.sizes);
   if (!check) return check.error();
   result.check = std::move(*check);

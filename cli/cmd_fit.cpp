@@ -167,7 +167,7 @@ Result<void> check_described(const Scenario& scenario) {
 
 // The smallest valid size above `gpus` that fits; 0 where there is none.
 int enough_gpus(const Report& report, int gpus) {
-  for (const int tp : report.valid) {
+  for (const int tp : report.valid.tp) {
     if (tp <= gpus) continue;
     const auto result = size_up(report.scenario, tp, report.baseline);
     if (result && result->memory.fits) return tp;

@@ -108,10 +108,10 @@ void write_json(JsonWriter& json, const Scenario& s, const SizeResult& result, c
 
 Result<int> run(Context& context) {
   const Options& options = context.options;
-  const auto tp = single_tp(options);
-  if (!tp) return tp.error();
   const auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
+  const auto tp = single_tp(options, *scenario);
+  if (!tp) return tp.error();
   const auto result = size_up(*scenario, *tp, Baseline{});
   if (!result) return result.error();
   explain_inputs(context, *scenario, result->forward);

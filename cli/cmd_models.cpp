@@ -4,6 +4,7 @@
 #include "cli/inputs.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "cli/valid_text.h"
 #include "core/architecture.h"
 
 namespace tpsim::cli {
@@ -34,7 +35,16 @@ Result<int> run_list(Context& context) {
   return kExitYes;
 }
 
-std::vector<std::string> heading(const ModelInput& input, std::int64_t parameters) {
+constexpr int kValidLimit = 16;
+
+// Under the plan that the release applies of itself.
+ValidSizes shipped_sizes(const Model& model, const Options& options) {
+  AnalysisRequest request;
+  request.dialect = options.dialect;
+  return valid_sizes(model, request, kValidLimit);
+}
+
+std::vector<std::string> heading(const ModelInput& input, std::int64_t parameters, const ValidSizes& sizes) {
   const Model& m = input.model;
   std::vector<std::string> lines = {input.source.id + "  " + m.class_name + ", " + grouped(parameters) + " parameters",
                                     "config       " + input.source.origin, "description  " + m.source,
@@ -46,6 +56,8 @@ std::vector<std::string> heading(const ModelInput& input, std::int64_t parameter
     lines.push_back("experts      " + std::to_string(m.experts) + ", " + std::to_string(m.experts_per_token) +
                     " per token");
   }
+  if (m.has_forward) lines.push_back("valid TP     " + sizes_text(sizes, kValidLimit));
+  if (const auto pairs = pairs_text(sizes); !pairs.empty()) lines.push_back("             " + pairs);
   for (const auto& [name, owner] : m.ties) lines.push_back("tied         " + name + " = " + owner);
   for (const auto& part : m.unknown_parts) lines.push_back("not covered  " + part);
   return lines;
@@ -66,12 +78,14 @@ Table parameter_table(const Model& model) {
   return table;
 }
 
-void write_json(JsonWriter& json, const ModelInput& input, const Table& table, std::int64_t parameters) {
+void write_json(JsonWriter& json, const ModelInput& input, const Table& table, std::int64_t parameters,
+                const ValidSizes& sizes) {
   json.begin_object();
   json.member("schema", "tpsim.model/1");
   json.member("id", input.source.id);
   json.member("source", input.source.origin);
   write_model_figures(json, input.model, parameters);
+  write_valid_sizes(json, sizes);
   json.key("parameters");
   write_rows(table, json);
   json.end_object();
@@ -85,9 +99,10 @@ Result<int> run_show(Context& context) {
   const std::int64_t parameters = parameter_count(input->model);
   Document document;
   document.title = input->source.id;
-  document.heading = heading(*input, parameters);
+  const ValidSizes sizes = shipped_sizes(input->model, options);
+  document.heading = heading(*input, parameters, sizes);
   document.table = parameter_table(input->model);
-  document.json = [&, table = document.table](JsonWriter& json) { write_json(json, *input, table, parameters); };
+  document.json = [&, table = document.table](JsonWriter& json) { write_json(json, *input, table, parameters, sizes); };
   if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
   return kExitYes;
 }

@@ -24,10 +24,10 @@ Result<int> run(Context& context) {
   Options options = context.options;
   const bool relative = options.base_plan;
   options.base_plan = false;
-  const auto tp = single_tp(options);
-  if (!tp) return tp.error();
   auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
+  const auto tp = single_tp(options, *scenario);
+  if (!tp) return tp.error();
   const std::string base = scenario->model().base;
   const std::string type = scenario->model().model_type;
   const auto draft = draft_plan(std::move(*scenario), *tp);

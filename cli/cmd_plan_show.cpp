@@ -97,10 +97,10 @@ Plan plan_in_effect(const Analysis& analysis) {
 
 Result<int> run(Context& context) {
   const Options& options = context.options;
-  const auto tp = single_tp(options);
-  if (!tp) return tp.error();
   const auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
+  const auto tp = single_tp(options, *scenario);
+  if (!tp) return tp.error();
   const auto analysis = analyze(scenario->model(), request_for(*scenario, *tp, Pass::forward));
   if (!analysis) return analysis.error();
   explain_inputs(context, *scenario, *analysis);

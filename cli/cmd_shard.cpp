@@ -205,10 +205,10 @@ void write_json(JsonWriter& json, const Scenario& s, const Analysis& analysis, c
 
 Result<int> run(Context& context) {
   const Options& options = context.options;
-  const auto tp = single_tp(options);
-  if (!tp) return tp.error();
   const auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
+  const auto tp = single_tp(options, *scenario);
+  if (!tp) return tp.error();
   const auto analysis = analyze(scenario->model(), request_for(*scenario, *tp, Pass::forward));
   if (!analysis) return analysis.error();
   explain_inputs(context, *scenario, *analysis);

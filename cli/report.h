@@ -9,6 +9,7 @@
 #include "cli/problems.h"
 #include "cli/scenario.h"
 #include "cli/size_result.h"
+#include "core/valid_sizes.h"
 
 namespace tpsim::cli {
 
@@ -21,7 +22,7 @@ struct Report {
   Scenario scenario;
   Baseline baseline;
   std::vector<SizeResult> results;  // ascending TP
-  std::vector<int> valid;           // sizes at which the plan is right, up to valid_limit
+  ValidSizes valid;                 // up to valid_limit
   int valid_limit = 1;
   std::vector<Problem> problems;
   std::vector<LayerGroup> layers;

@@ -86,9 +86,9 @@ Result<Report> build_report(Scenario scenario, const TpChoice& choice) {
   Report report{
       std::move(scenario), *baseline, {}, {}, std::clamp(highest(choice.sizes), kValidLimit, kHighestLimit), {}, {}};
   const AnalysisRequest request = request_for(report.scenario, 1, Pass::forward);
-  report.valid = valid_tp_sizes(report.scenario.model(), request, report.valid_limit);
+  report.valid = valid_sizes(report.scenario.model(), request, report.valid_limit);
   report.layers = layer_groups(report.scenario.model());
-  for (const int tp : choice.valid ? report.valid : choice.sizes)
+  for (const int tp : choice.valid ? report.valid.tp : choice.sizes)
     if (auto added = add_size(report, tp); !added) return added.error();
   sort_by_severity(report.problems);
   return report;

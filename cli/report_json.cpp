@@ -1,4 +1,5 @@
 #include "cli/report.h"
+#include "cli/valid_text.h"
 #include "cli/report_details.h"
 #include "cli/sha256.h"
 #include "core/version.h"
@@ -192,7 +193,7 @@ void write_report(JsonWriter& json, const Report& report, const Details& details
   write_inputs(json, report.scenario, any);
   write_workload(json, report.scenario);
   write_model(json, report.scenario, any.parameter_count, report.layers);
-  json.array("valid_tp", report.valid);
+  write_valid_sizes(json, report.valid);
   write_assumptions(json, report.scenario.assumptions);
   json.key("results");
   json.begin_array();

@@ -3,6 +3,7 @@
 #include "cli/messages.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "cli/valid_text.h"
 
 namespace tpsim::cli {
 namespace {
@@ -120,14 +121,18 @@ Row row_of(const Report& report, const SizeResult& result, Units units) {
   return row;
 }
 
-std::string valid_sizes(const Report& report) {
+std::string valid_sentence(const Report& report) {
   if (report.shown().verdict == Verdict::unknown) return {};
-  if (report.valid.empty())
+  if (report.valid.tp.empty())
     return "No TP size up to " + std::to_string(report.valid_limit) + " is valid for this plan.";
-  std::string text = "Valid TP for this plan: " + size_list(report.valid);
+  std::string text = "Valid TP for this plan: " + size_list(report.valid.tp);
   const std::int64_t kv_heads = report.scenario.model().kv_heads;
-  const bool limited = report.valid.back() == kv_heads && report.valid_limit > kv_heads;
-  return text + (limited ? " (limit: " + plural(kv_heads, "kv head") + ")." : ".");
+  const bool by_heads = report.valid.tp.back() == kv_heads && report.valid_limit > kv_heads;
+  if (by_heads)
+    text += " (limit: " + plural(kv_heads, "kv head") + ")";
+  else if (report.valid.limit)
+    text += " (TP " + std::to_string(report.valid.limit->tp) + ": " + report.valid.limit->message + ")";
+  return text + ".";
 }
 
 std::string fit_sentence(const Report& report, Units units) {
@@ -179,7 +184,9 @@ std::vector<std::string> report_heading(const Report& report, const Options& opt
 }
 
 std::vector<std::string> report_notes(const Report& report, Units units) {
-  std::vector<std::string> notes = {fit_sentence(report, units) + "  " + valid_sizes(report)};
+  std::vector<std::string> notes = {fit_sentence(report, units) + "  " + valid_sentence(report)};
+  if (const auto pairs = pairs_text(report.valid); !pairs.empty())
+    notes.push_back("Valid with expert parallelism: " + pairs + ".");
   note_wrong_sizes(notes, report);
   if (const auto times = time_note(report); !times.empty()) notes.push_back(times);
   return notes;
