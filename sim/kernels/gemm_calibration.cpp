@@ -8,7 +8,7 @@
 namespace tpsim {
 namespace {
 
-constexpr double kSiblingWeight = 0.3;
+constexpr double kSiblingWeight = 0.1;
 
 std::vector<GemmRow> rows_of(std::span<const GemmRow> rows, std::string_view kernel) {
   std::vector<GemmRow> chosen;
