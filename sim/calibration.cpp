@@ -39,6 +39,8 @@ Result<void> set_member(Calibration& c, const std::string& key, const Value& val
   if (key == "hardware") return set_text(c.hardware, key, value);
   if (key == "gemm") return set_family(c.gemm, read_gemm_calibration(value));
   if (key == "elementwise") return set_family(c.elementwise, read_elementwise_calibration(value));
+  if (key == "attention") return set_family(c.attention, read_attention_calibration(value, key));
+  if (key == "mla") return set_family(c.mla, read_attention_calibration(value, key));
   if (key == "collectives") return set_family(c.collectives, read_collective_calibration(value));
   return input_error("\"" + key + "\" is not a member of a calibration");
 }
@@ -115,6 +117,8 @@ std::string to_json(const Calibration& c) {
   if (!c.hardware.empty()) object.emplace_back("hardware", Value{c.hardware});
   if (c.gemm) object.emplace_back("gemm", to_value(*c.gemm));
   if (c.elementwise) object.emplace_back("elementwise", to_value(*c.elementwise));
+  if (c.attention) object.emplace_back("attention", to_value(*c.attention));
+  if (c.mla) object.emplace_back("mla", to_value(*c.mla));
   if (c.collectives) object.emplace_back("collectives", to_value(*c.collectives));
   return to_json(Value{std::move(object)}) + "\n";
 }

@@ -11,6 +11,7 @@
 
 #include "core/result.h"
 #include "sim/hardware.h"
+#include "sim/kernels/attention.h"
 #include "sim/kernels/elementwise.h"
 #include "sim/kernels/gemm.h"
 #include "sim/network/collectives.h"
@@ -23,6 +24,7 @@ struct Calibration {
   std::string origin;    // "built-in" or the file
   std::optional<GemmCalibration> gemm;
   std::optional<ElementwiseCalibration> elementwise;
+  std::optional<AttentionCalibration> attention, mla;
   std::optional<CollectiveCalibration> collectives;
 };
 

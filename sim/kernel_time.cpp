@@ -38,6 +38,33 @@ ElementwiseOp operation_of(const KernelCall& c) {
   return ElementwiseOp::add;
 }
 
+// DeepSeek's: one latent vector of 512 + 64 per position, which all heads share once absorbed; prompts expand it.
+constexpr double kLatent = 512, kLatentRope = 64;
+
+AttentionShape attention_shape(const KernelCall& c) {
+  const bool latent = c.kind == KernelKind::latent_attention;
+  const double element = element_bits(c.kv_cache) / 8.0;
+  AttentionShape s;
+  s.sequences = d(c.sequences);
+  s.query = d(c.query);
+  s.context = d(c.context);
+  s.heads = d(c.heads);
+  s.kv_heads = d(c.kv_heads);
+  s.key_dim = d(c.head_dim);
+  s.value_dim = d(c.value_dim);
+  s.kv_bytes = (s.key_dim + s.value_dim) * element;
+  s.window = d(c.window);
+  s.causal = c.causal;
+  s.hot = c.hot;
+  if (latent && is_decode(attention_kind(s, true))) {
+    s.kv_heads = 1;
+    s.key_dim = kLatent + kLatentRope;
+    s.value_dim = kLatent;
+    s.kv_bytes = (kLatent + kLatentRope) * element;
+  }
+  return s;
+}
+
 bool same_device(double a, double b) { return std::abs(a - b) <= 0.02 * std::max(a, b); }
 
 }  // namespace
@@ -93,6 +120,34 @@ Estimate KernelTimes::small(const KernelCall& c) {
   return estimate;
 }
 
+const AttentionModel& KernelTimes::attention_model_for(const AttentionChoice& choice) {
+  const auto [it, fresh] = attention_.try_emplace(
+      {choice.kind, choice.cache, static_cast<std::int64_t>(choice.key_dim), choice.windowed});
+  if (!fresh) return it->second;
+  const bool latent = choice.kind == AttentionKind::latent_prefill || choice.kind == AttentionKind::latent_decode;
+  const auto* const set = !calibration_                                ? nullptr
+                          : latent && calibration_->mla                ? &*calibration_->mla
+                          : !latent && calibration_->attention         ? &*calibration_->attention
+                                                                       : nullptr;
+  it->second = attention_model(set, hardware_, choice);
+  const GemmDevice own = gemm_device(hardware_, DType::bf16);
+  if (set != nullptr && !same_device(own.bandwidth, it->second.device.bandwidth) && !hardware_.own_profile) {
+    it->second.device = own;
+    it->second.source = NumberSource::transferred;
+  }
+  return it->second;
+}
+
+Estimate KernelTimes::attention(const KernelCall& c) {
+  const AttentionShape shape = attention_shape(c);
+  AttentionChoice choice;
+  choice.kind = attention_kind(shape, c.kind == KernelKind::latent_attention);
+  choice.cache = c.kv_cache;
+  choice.key_dim = shape.key_dim;
+  choice.windowed = c.window > 0;
+  return attention_time(shape, attention_model_for(choice));
+}
+
 Estimate KernelTimes::time(const KernelCall& c) {
   switch (c.kind) {
     case KernelKind::gemm:
@@ -106,10 +161,14 @@ Estimate KernelTimes::time(const KernelCall& c) {
     case KernelKind::copy:
       if (calibration_ && calibration_->elementwise) return small(c);
       break;
+    case KernelKind::attention:
+      if (calibration_ && calibration_->attention && c.sequences > 0 && c.query > 0) return attention(c);
+      break;
+    case KernelKind::latent_attention:
+      if (calibration_ && calibration_->mla && c.sequences > 0 && c.query > 0) return attention(c);
+      break;
     case KernelKind::batched_gemm:
     case KernelKind::experts:
-    case KernelKind::attention:
-    case KernelKind::latent_attention:
     case KernelKind::routing: break;
   }
   return spec_estimate(c, hardware_);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "sim/calibration.h"
@@ -26,14 +27,18 @@ public:
 private:
   Estimate gemm(const KernelCall& call);
   Estimate small(const KernelCall& call);
+  Estimate attention(const KernelCall& call);
   const GemmModel& gemm_model_for(DType products, bool block_scaled);
   const ElementwiseModel& elementwise_model_for(ElementwiseOp op);
+  const AttentionModel& attention_model_for(const AttentionChoice& choice);
 
   Hardware hardware_;
   std::shared_ptr<const Calibration> calibration_;
   CollectiveNetwork network_;
   std::map<std::pair<DType, bool>, GemmModel> gemm_;
   std::map<ElementwiseOp, ElementwiseModel> elementwise_;
+  // By kind, cache type, key width, window.
+  std::map<std::tuple<AttentionKind, DType, std::int64_t, bool>, AttentionModel> attention_;
 };
 
 }  // namespace tpsim

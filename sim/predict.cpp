@@ -118,7 +118,7 @@ struct Sums {
 double host_us(const Stack& stack, const Load& load, int ranks, bool prompts) {
   double sequences = 0;
   for (const AttentionGroup& group : load.groups) sequences += static_cast<double>(group.sequences);
-  const double fixed = prompts && stack.prefill_us > 0 ? stack.prefill_us : stack.step_us;
+  const double fixed = stack.step_us + (prompts ? stack.prefill_us : 0);
   return fixed + stack.sequence_us * sequences + stack.rank_us * std::log2(std::max(ranks, 1));
 }
 
@@ -290,8 +290,9 @@ CollectiveEstimate Predictor::collective(CollectiveOp op, double bytes, int rank
   return state_->time_of(CollectiveKey{op, std::llround(bytes), ranks, stride});
 }
 
-const Stack& Predictor::stack() const { return state_->options.stack; }
 const Hardware& Predictor::hardware() const { return state_->hardware; }
+
+const Stack& Predictor::stack() const { return state_->options.stack; }
 
 Precision Predictor::precision(const Analysis& analysis) const {
   return state_->options.precision.value_or(precision_of(analysis.workload));

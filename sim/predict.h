@@ -75,8 +75,8 @@ public:
   Estimate kernel(const KernelCall& call);
   CollectiveEstimate collective(CollectiveOp op, double bytes, int ranks, int stride = 1);
 
-  const Stack& stack() const;
   const Hardware& hardware() const;
+  const Stack& stack() const;
   Precision precision(const Analysis& analysis) const;
 
 private:

@@ -9,6 +9,7 @@
 #include "core/data.h"
 #include "core/json.h"
 #include "core/suggest.h"
+#include "sim/fit/object_reader.h"
 
 namespace tpsim {
 namespace {
@@ -42,17 +43,6 @@ std::optional<Version> version_in(std::string_view text) {
   return std::nullopt;
 }
 
-struct StackEntry {
-  Stack stack;
-  Version below{1 << 20, 0};
-};
-
-struct StackFile {
-  std::string name;
-  std::vector<std::string> match;  // parts of framework names, in lower case
-  std::vector<StackEntry> entries;  // ascending versions
-};
-
 Error wrong(const std::string& file, const std::string& what) { return input_error(what, file); }
 
 struct NumberField {
@@ -65,6 +55,7 @@ constexpr NumberField kNumbers[] = {
     {"rank_us", &Stack::rank_us},
     {"launch_us", &Stack::launch_us},
     {"prefill_us", &Stack::prefill_us},
+    {"prompt_share", &Stack::prompt_share},
     {"gemm_factor", &Stack::gemm_factor},
     {"attention_factor", &Stack::attention_factor},
     {"small_factor", &Stack::small_factor},
@@ -91,11 +82,15 @@ Result<void> set_member(StackEntry& entry, const std::string& key, const Value& 
   const auto* text = std::get_if<std::string>(&value.data);
   const auto* flag = std::get_if<bool>(&value.data);
   if (key == "below" && text != nullptr && version_in(*text)) {
-    entry.below = *version_in(*text);
+    entry.below = *text;
+  } else if (key == "contains" && text != nullptr) {
+    entry.contains = lower(*text);
   } else if (key == "all_reduce" && text != nullptr) {
     entry.stack.all_reduce = *text;
   } else if (key == "origin" && text != nullptr) {
     entry.stack.origin = *text;
+  } else if (key == "unversioned" && flag != nullptr) {
+    entry.unversioned = *flag;
   } else if (key == "graphs_in_prefill" && flag != nullptr) {
     entry.stack.graphs_in_prefill = *flag;
   } else if (key == "fused_norm" && flag != nullptr) {
@@ -132,26 +127,6 @@ Result<StackFile> read_stack(std::string_view text, const std::string& file, con
   return stack;
 }
 
-Result<std::vector<StackFile>> read_stacks() {
-  std::vector<StackFile> files;
-  for (const std::string& path : list_data(kFolder)) {
-    if (!path.ends_with(kEnding)) continue;
-    const std::string name = path.substr(kFolder.size(), path.size() - kFolder.size() - kEnding.size());
-    auto stack = read_stack(*find_data(path), data_origin(path), name);
-    if (!stack) return stack.error();
-    files.push_back(std::move(*stack));
-  }
-  return files;
-}
-
-const StackEntry& entry_for(const StackFile& file, std::string_view framework) {
-  const auto version = version_in(framework);
-  if (!version) return file.entries.back();
-  const auto it = std::find_if(file.entries.begin(), file.entries.end(),
-                               [&](const StackEntry& e) { return *version < e.below; });
-  return it == file.entries.end() ? file.entries.back() : *it;
-}
-
 // Where the name of a framework begins to be that of the stack.
 std::size_t match_position(const StackFile& file, const std::string& framework) {
   std::size_t best = framework.find(file.name);
@@ -159,12 +134,22 @@ std::size_t match_position(const StackFile& file, const std::string& framework) 
   return best;
 }
 
-// "lmdeploy TurboMind (FasterTransformer kernels)" is lmdeploy: the first name counts.
-const StackFile* first_match(const std::vector<StackFile>& files, const std::string& framework) {
-  const auto it = std::min_element(files.begin(), files.end(), [&](const StackFile& a, const StackFile& b) {
-    return match_position(a, framework) < match_position(b, framework);
+std::size_t entry_for(const StackFile& file, const std::string& framework) {
+  const auto& entries = file.entries;
+  const auto index_of = [&](auto holds) {
+    return static_cast<std::size_t>(std::find_if(entries.begin(), entries.end(), holds) - entries.begin());
+  };
+  std::size_t i = index_of([&](const StackEntry& e) {
+    return !e.contains.empty() && framework.find(e.contains) != std::string::npos;
   });
-  return it == files.end() || match_position(*it, framework) == std::string::npos ? nullptr : &*it;
+  if (i < entries.size()) return i;
+  if (const auto version = version_in(framework))
+    i = index_of([&](const StackEntry& e) {
+      return e.contains.empty() && !e.unversioned && (e.below.empty() || *version < *version_in(e.below));
+    });
+  else
+    i = index_of([](const StackEntry& e) { return e.unversioned; });
+  return std::min(i, entries.size() - 1);
 }
 
 Error unknown_stack(std::string_view framework) {
@@ -180,12 +165,57 @@ Error unknown_stack(std::string_view framework) {
 
 }  // namespace
 
-Result<Stack> find_stack(std::string_view framework) {
-  static const Result<std::vector<StackFile>> files = read_stacks();
-  if (!files) return files.error();
+Result<std::vector<StackFile>> read_stack_files() {
+  std::vector<StackFile> files;
+  for (const std::string& path : list_data(kFolder)) {
+    if (!path.ends_with(kEnding)) continue;
+    const std::string name = path.substr(kFolder.size(), path.size() - kFolder.size() - kEnding.size());
+    auto stack = read_stack(*find_data(path), data_origin(path), name);
+    if (!stack) return stack.error();
+    files.push_back(std::move(*stack));
+  }
+  return files;
+}
+
+// "lmdeploy TurboMind (FasterTransformer kernels)" is lmdeploy: the first name counts.
+std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::string_view framework) {
   const std::string wanted = lower(framework);
-  if (wanted == "forward") return Stack{};
-  if (const StackFile* file = first_match(*files, wanted)) return entry_for(*file, wanted).stack;
+  std::size_t best = std::string::npos, file = 0;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::size_t at = match_position(files[i], wanted);
+    if (at >= best) continue;
+    best = at;
+    file = i;
+  }
+  if (best == std::string::npos) return std::nullopt;
+  return StackPlace{file, entry_for(files[file], wanted)};
+}
+
+std::string to_json(const StackFile& file) {
+  std::string text = "{ \"match\": [";
+  for (std::size_t i = 0; i < file.match.size(); ++i) text += (i > 0 ? ", " : "") + to_json(Value{file.match[i]});
+  text += "],\n  \"versions\": [";
+  bool first = true;
+  for (const StackEntry& entry : file.entries) {
+    text += first ? "\n    { " : ",\n    { ";
+    first = false;
+    if (!entry.below.empty()) text += "\"below\": " + to_json(Value{entry.below}) + ", ";
+    if (!entry.contains.empty()) text += "\"contains\": " + to_json(Value{entry.contains}) + ", ";
+    if (entry.unversioned) text += "\"unversioned\": true, ";
+    for (const NumberField& field : kNumbers)
+      if (const double value = entry.stack.*field.member; value != Stack{}.*field.member)
+        text += "\"" + std::string(field.name) + "\": " + to_json(shortened(value)) + ", ";
+    text += "\"all_reduce\": " + to_json(Value{entry.stack.all_reduce});
+    text += ",\n      \"origin\": " + to_json(Value{entry.stack.origin}) + " }";
+  }
+  return text + " ] }\n";
+}
+
+Result<Stack> find_stack(std::string_view framework) {
+  static const Result<std::vector<StackFile>> files = read_stack_files();
+  if (!files) return files.error();
+  if (lower(framework) == "forward") return Stack{};
+  if (const auto place = find_entry(*files, framework)) return (*files)[place->file].entries[place->entry].stack;
   return unknown_stack(framework);
 }
 

@@ -1,6 +1,7 @@
 // A serving stack as data: sim/stacks/NAME.json. What it adds to the kernels and collectives of a pass.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,8 @@ struct Stack {
   // Without CUDA graphs a pass takes at least this for each kernel it launches.
   double launch_us = 0;
   bool graphs_in_prefill = false;  // else prompts are launched one kernel after the other
-  double prefill_us = 0;           // host time of a pass with prompts, in place of step_us
+  double prefill_us = 0;           // more host time of a pass with prompts
+  double prompt_share = 1;         // of the work on prompts that decoding sequences wait for (0: other GPUs do it)
   // Time of its kernels over that of the kernels measured for the calibration.
   double gemm_factor = 1, attention_factor = 1, small_factor = 1, experts_factor = 1, collective_factor = 1;
   std::string all_reduce;  // "vllm", "sglang", "trtllm", "nccl"; "" = the fastest
@@ -35,5 +37,24 @@ struct Stack {
 // the names there are.
 Result<Stack> find_stack(std::string_view framework);
 std::vector<std::string> stack_names();  // sorted
+
+// The data file as it is, for fits: which of its entries holds for a framework.
+struct StackEntry {
+  std::string below;     // version that ends its range, "" = none
+  std::string contains;  // holds for frameworks with this text, whatever their version; "" = no such rule
+  bool unversioned = false;  // holds for frameworks that name no version
+  Stack stack;
+};
+struct StackFile {
+  std::string name;
+  std::vector<std::string> match;  // parts of framework names, in lower case
+  std::vector<StackEntry> entries;
+};
+Result<std::vector<StackFile>> read_stack_files();
+struct StackPlace {
+  std::size_t file = 0, entry = 0;
+};
+std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::string_view framework);
+std::string to_json(const StackFile& file);
 
 }  // namespace tpsim

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/calibration.h"
+#include "sim/kernels/attention_fit.h"
 #include "sim/kernels/elementwise_fit.h"
 #include "sim/kernels/gemm_fit.h"
 #include "sim/kernels/published.h"
@@ -119,6 +120,25 @@ Result<OperatorEstimate> collective_row(const MeasuredTable& table, const Measur
   return OperatorEstimate{key, collective_time(r->shape, network).time};
 }
 
+Result<OperatorEstimate> attention_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware,
+                                       bool latent) {
+  const auto rows = latent ? read_mla_rows(one_row(table, row)) : read_attention_rows(one_row(table, row));
+  if (!rows) return rows.error();
+  const AttentionRow& r = rows->front();
+  const auto calibration = calibration_of(hardware);
+  const auto* const set = !calibration                             ? nullptr
+                          : latent && calibration->mla             ? &*calibration->mla
+                          : !latent && calibration->attention      ? &*calibration->attention
+                                                                   : nullptr;
+  AttentionChoice choice;
+  choice.kind = r.kind;
+  choice.cache = parse_dtype(r.cache).value_or(DType::bf16);
+  choice.key_dim = r.shape.key_dim;
+  choice.windowed = r.shape.window > 0;
+  choice.kernel = r.kernel;
+  return OperatorEstimate{r.kernel + " " + r.cache, attention_time(r.shape, attention_model(set, hardware, choice))};
+}
+
 Result<OperatorEstimate> exchange_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware) {
   const auto rows = read_exchanges(one_row(table, row));
   if (!rows) return rows.error();
@@ -140,8 +160,8 @@ Result<OperatorEstimate> OperatorTimes::predict(const MeasuredTable& table, RowF
     case RowFamily::collective: return collective_row(table, row, **hardware);
     case RowFamily::alltoall: return exchange_row(table, row, **hardware);
     case RowFamily::attention_prefill:
-    case RowFamily::attention_decode:
-    case RowFamily::mla:
+    case RowFamily::attention_decode: return attention_row(table, row, **hardware, false);
+    case RowFamily::mla: return attention_row(table, row, **hardware, true);
     case RowFamily::moe:
     case RowFamily::e2e: break;
   }
