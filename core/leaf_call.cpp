@@ -26,18 +26,22 @@ const TensorState* tensor_argument(Machine& m, ModuleCall& call, std::size_t ind
 ForwardValue run_rotary(Machine& m, ModuleCall& call) {
   const TensorState* positions = tensor_argument(m, call, 1);
   if (positions == nullptr) return {};
+  const std::vector<Rotary>& kinds = call.type->rotaries;
+  const Rotary& rotary = kinds[m.rotary_calls[call.type]++ % kinds.size()];
   TensorState angles = *positions;
   angles.elements = Elements::floating;
   angles.storage = kNewStorage;
   const auto widen = [&](Shape s) {
-    s.push_back(call.type->extent);
+    s.push_back(rotary.columns);
     return s;
   };
   angles.ideal = widen(angles.ideal);
   angles.local = angles.local.map(widen);
   TensorState sines = angles;
   if (m.recorder != nullptr) {
-    note(m, Primitive::rotary, {positions}, {&angles, &sines}, {m.recorder->next_rotary(*call.type)});
+    std::vector<Rotary>& known = m.recorder->recording.rotaries;
+    note(m, Primitive::rotary, {positions}, {&angles, &sines}, {static_cast<std::int64_t>(known.size())});
+    known.push_back(rotary);
   }
   return ForwardValue(std::vector<ForwardValue>{std::move(angles), std::move(sines)});
 }

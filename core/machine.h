@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/analysis.h"
@@ -71,6 +72,8 @@ public:
   int group = 0;              // ranks of the collectives; 0 = all
   bool data_dependent = false;
   bool gradients = true;  // false: under torch.no_grad
+
+  std::unordered_map<const ModuleType*, std::size_t> rotary_calls;  // so far, by module type
 
   Recorder* recorder = nullptr;  // null: nothing is written down for execution
 

@@ -124,12 +124,16 @@ private:
 
   void rotary() {
     Rotary one;
-    type_.extent = one.columns = extent("dim");
+    const std::vector<Value> columns = elements("dim");
     one.half = flag("half", false);
     one.theta = 0;
     const std::vector<Value> layer_types = elements("layer_type"), bases = elements("theta");
     for (std::size_t i = 0; i < std::max<std::size_t>(1, layer_types.size()); ++i) {
       Rotary& rotary = type_.rotaries.emplace_back(one);
+      const Value width = columns.empty() ? Value{} : columns[std::min(i, columns.size() - 1)];
+      auto message = extent_fault(width);
+      if (!message.empty()) return fail("dim", std::move(message));
+      rotary.columns = std::get<std::int64_t>(width.data);
       if (i < layer_types.size()) rotary.layer_type = text("layer_type", layer_types[i]);
       if (i >= bases.size() || bases[i].is_null()) continue;
       const auto theta = as_real(bases[i]);

@@ -54,7 +54,8 @@ constexpr std::array kTopk{P{"scores"},
                            P{"choice", Take::tensor, false},
                            P{"groups", Take::integer, false},
                            P{"keep_groups", Take::integer, false},
-                           P{"group_best", Take::integer, false}};
+                           P{"group_best", Take::integer, false},
+                           P{"jitter", Take::number, false}};
 constexpr std::array kScatter{P{"weights"}, P{"indices"}, P{"like"}};
 constexpr std::array kExperts{P{"x"},
                               P{"indices"},
@@ -270,6 +271,7 @@ void set_topk(Constants& constants, Instruction& instruction) {
   instruction.ints = {constants.integer("k", 0), constants.integer("groups", 0), constants.integer("keep_groups", 0),
                       constants.integer("group_best", 2)};
   for (const auto number : instruction.ints) constants.require(number >= 0, "a negative count");
+  instruction.number = constants.number("jitter");
 }
 
 void set_act(Constants& constants, const OperationSpec& spec, Instruction& instruction) {

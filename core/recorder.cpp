@@ -40,12 +40,6 @@ RecordedOp* Recorder::add(RecordedOp op) {
   return &code.back();
 }
 
-std::int64_t Recorder::next_rotary(const ModuleType& type) {
-  const std::size_t call = rotary_calls_[&type]++ % type.rotaries.size();
-  recording.rotaries.push_back(type.rotaries[call]);
-  return static_cast<std::int64_t>(recording.rotaries.size()) - 1;
-}
-
 void Recorder::close_ends() {
   recording.traces.push_back(std::exchange(ends_, {}));
   recording.steps.emplace_back();

@@ -3,7 +3,6 @@
 
 #include <initializer_list>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/call.h"
@@ -22,9 +21,6 @@ public:
   RecordedOp* add(RecordedOp op);
   RecordedTrace& open_trace() { return in_layer_ ? layer_ : ends_; }
 
-  // Number of the angles that this call of a rotary module gives.
-  std::int64_t next_rotary(const ModuleType& type);
-
   bool has_ends() const { return !ends_.code.empty(); }
   void close_ends();
   // Renumbers the tensors of a layer's inputs from 0 and returns what they were.
@@ -36,7 +32,6 @@ public:
 private:
   RecordedTrace ends_, layer_;
   bool in_layer_ = false;
-  std::unordered_map<const ModuleType*, std::size_t> rotary_calls_;
 };
 
 // Values of the tensors among the arguments, in order.

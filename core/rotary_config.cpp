@@ -42,6 +42,7 @@ void read_parameters(const ValueObject& object, Rotary& rotary) {
       if (const auto* text = std::get_if<std::string>(&kind->data)) rotary.kind = *text;
   if (rotary.kind == "su") rotary.kind = "longrope";
   read_number(object, "rope_theta", rotary.theta);
+  read_number(object, "partial_rotary_factor", rotary.turned);
   read_number(object, "factor", rotary.factor);
   read_number(object, "low_freq_factor", rotary.low_freq_factor);
   read_number(object, "high_freq_factor", rotary.high_freq_factor);

@@ -115,7 +115,7 @@ private:
       case Op::rope_one: return {rotated(x(), *in_[1], *in_[2], rotation())};
       case Op::attention: return {attend()};
       case Op::topk_route:
-        return chosen(best_experts(x(), at(1), {number_at(op_, 0), number_at(op_, 1), number_at(op_, 2), number_at(op_, 3)}));
+        return chosen(best_experts(x(), at(1), {number_at(op_, 0), number_at(op_, 1), number_at(op_, 2), number_at(op_, 3), op_.number}));
       case Op::scatter_topk: return {scattered_routes(x(), *in_[1], in_[2]->columns())};
       case Op::experts: return {run_experts()};
       case Op::causal_conv: return {causal_conv(x(), *in_[1], at(2), context_.state->first)};

@@ -134,8 +134,11 @@ Tensor<Real> scaled(const Tensor<Real>& x, double factor) {
 
 template <class Real>
 Tensor<Real> shifted(const Tensor<Real>& x, double by) {
-  Tensor<Real> result = make_tensor<Real>(x.shape);
-  std::transform(x.real->begin(), x.real->end(), result.real->begin(), [b = static_cast<Real>(by)](Real v) { return v + b; });
+  Tensor<Real> result = make_like(x, x.shape);
+  if (x.whole != nullptr)
+    std::transform(x.whole->begin(), x.whole->end(), result.whole->begin(), [b = static_cast<std::int64_t>(by)](std::int64_t v) { return v + b; });
+  else
+    std::transform(x.real->begin(), x.real->end(), result.real->begin(), [b = static_cast<Real>(by)](Real v) { return v + b; });
   return result;
 }
 

@@ -40,6 +40,17 @@ std::vector<Real> kept_groups(const Real* choice, std::int64_t n, const Routing&
   return kept;
 }
 
+// The weight of the best of the scores that are left, among those near it.
+template <class Real>
+Real mixed_weight(const Real* scores, const std::vector<std::int64_t>& left, std::int64_t best, double jitter) {
+  Real sum = 0;
+  for (const std::int64_t e : left) {
+    const Real factor = std::max(std::fabs(scores[e]), scores[best]);
+    if ((scores[best] - scores[e]) / factor <= static_cast<Real>(2 * jitter)) sum += std::exp(scores[e] - scores[best]);
+  }
+  return Real(1) / sum;
+}
+
 }  // namespace
 
 template <class Real>
@@ -55,10 +66,14 @@ Routes<Real> best_experts(const Tensor<Real>& scores, const Tensor<Real>* choice
       by = kept.data();
     }
     const auto best = largest(by, n, routing.k);
+    auto left = largest(by, n, n);
     for (std::int64_t i = 0; i < routing.k; ++i) {
       const auto at = static_cast<std::size_t>(row * routing.k + i);
       (*routes.indices.whole)[at] = best[static_cast<std::size_t>(i)];
       (*routes.weights.real)[at] = scores.data()[row * n + best[static_cast<std::size_t>(i)]];
+      if (routing.jitter <= 0) continue;
+      (*routes.weights.real)[at] = mixed_weight(by, left, left.front(), routing.jitter);
+      left.erase(left.begin());
     }
   }
   return routes;

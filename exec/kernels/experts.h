@@ -11,6 +11,7 @@ struct Routing {
   std::int64_t k = 1;
   std::int64_t groups = 0;  // 0 = none: else only experts of the `keep_groups` best groups, a group scores by its `group_best` best
   std::int64_t keep_groups = 0, group_best = 2;
+  double jitter = 0;  // sparse mixer (arXiv 2409.12136): one after the other, weighted among those within 2 * jitter of the best
 };
 template <class Real>
 struct Routes {

@@ -99,6 +99,15 @@ Tensor<Real> altup_correct(const Inputs<Real>& in, std::int64_t active) {
   return result;
 }
 
+template <class Real>
+Tensor<Real> per_expert_scale(const Inputs<Real>& in) {
+  const Tensor<Real>&scale = *in[1], &indices = *in[2];
+  Tensor<Real> result = make_tensor<Real>(in[0]->shape);
+  for (std::int64_t i = 0; i < result.numel(); ++i)
+    if (indices.ids()[i] < scale.numel()) result.data()[i] = scale.data()[indices.ids()[i]];
+  return result;
+}
+
 // DeepSeek-V3.2: the keys with the largest sum over heads of weight * relu(q k).
 template <class Real>
 class LightningIndexer {
@@ -140,7 +149,7 @@ private:
   std::int64_t heads_, queries_, width_, all_;
 };
 
-constexpr std::array<std::string_view, 6> kNames{"match_magnitude", "mean_of_streams", "gaussian_topk",
+constexpr std::array<std::string_view, 7> kNames{"per_expert_scale", "match_magnitude", "mean_of_streams", "gaussian_topk",
                                                  "altup_predict",   "altup_correct",   "lightning_indexer"};
 
 }  // namespace
@@ -151,6 +160,7 @@ template <class Real>
 Tensor<Real> named_computation(std::string_view name, const std::vector<const Tensor<Real>*>& in, double number,
                                Tensor<Real>& state) {
   if (name == "match_magnitude") return match_magnitude(in);
+  if (name == "per_expert_scale") return per_expert_scale(in);
   if (name == "mean_of_streams") return mean_of_streams(in);
   if (name == "gaussian_topk") return gaussian_topk(in, number);
   if (name == "altup_predict") return altup_predict(in);

@@ -9,7 +9,7 @@
 namespace tpsim::exec {
 namespace {
 
-constexpr std::array<std::string_view, 6> kKinds{"default", "linear", "dynamic", "yarn", "longrope", "llama3"};
+constexpr std::array<std::string_view, 7> kKinds{"default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional"};
 
 // Radians per position, by angle.
 struct Frequencies {
@@ -82,6 +82,9 @@ Frequencies frequencies_of(const Rotary& r, std::int64_t length) {
   Frequencies result{plain_frequencies(theta, angles), 1};
   if (r.kind == "linear")
     for (double& f : result.values) f /= r.factor;
+  if (r.kind == "proportional")
+    for (std::size_t i = 0; i < angles; ++i)
+      result.values[i] = static_cast<double>(i) < std::floor(r.turned * static_cast<double>(angles)) ? result.values[i] / r.factor : 0;
   if (r.kind == "llama3") stretch_long_waves(r, result.values);
   return result;
 }
