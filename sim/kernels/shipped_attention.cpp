@@ -3,6 +3,7 @@
 #include <map>
 
 #include "sim/kernels/attention_fit.h"
+#include "sim/kernels/moe_fit.h"
 #include "sim/kernels/published.h"
 
 namespace tpsim {
@@ -39,6 +40,21 @@ Result<std::vector<ShippedFamily>> fit_shipped_mla(const MeasuredTable& table, c
   const auto rows = read_mla_rows(table);
   if (!rows) return Result<std::vector<AttentionRow>>(rows).error();
   return ship(*rows, "mla", hardware_of);
+}
+
+Result<std::vector<ShippedFamily>> fit_shipped_moe(const MeasuredTable& table, const HardwareOf& hardware_of) {
+  const auto rows = read_moe_rows(table);
+  if (!rows) return Result<std::vector<MoeRow>>(rows).error();
+  std::map<std::string, std::vector<MoeRow>> by_gpu;
+  for (const MoeRow& row : *rows) by_gpu[row.gpu].push_back(row);
+  std::vector<ShippedFamily> shipped;
+  for (const auto& [gpu, own] : by_gpu) {
+    const auto hardware = hardware_of(gpu);
+    if (!hardware) return Result<Hardware>(hardware).error();
+    shipped.push_back(
+        {calibration_name(gpu), "moe", to_value(fit_moe_calibration(own, *hardware)), fidelity_moe(own, *hardware)});
+  }
+  return shipped;
 }
 
 }  // namespace tpsim

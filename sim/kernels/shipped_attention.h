@@ -11,5 +11,7 @@ namespace tpsim {
 Result<std::vector<ShippedFamily>> fit_shipped_attention(const MeasuredTable& prefill, const MeasuredTable& decode,
                                                          const HardwareOf& hardware_of);
 Result<std::vector<ShippedFamily>> fit_shipped_mla(const MeasuredTable& table, const HardwareOf& hardware_of);
+// Family "moe".
+Result<std::vector<ShippedFamily>> fit_shipped_moe(const MeasuredTable& table, const HardwareOf& hardware_of);
 
 }  // namespace tpsim
