@@ -15,6 +15,8 @@
 namespace tpsim::exec {
 namespace {
 
+constexpr char kLightning[] = "lightning";
+
 std::int64_t number_at(const RecordedOp& op, std::size_t i) { return i < op.ints.size() ? op.ints[i] : 0; }
 int dim_at(const RecordedOp& op, std::size_t i) { return static_cast<int>(number_at(op, i)); }
 
@@ -120,6 +122,7 @@ private:
       case Op::experts: return {run_experts()};
       case Op::causal_conv: return {causal_conv(x(), *in_[1], at(2), context_.state->first)};
       case Op::scan: return {scan(op_.text, in_, context_.state->first)};
+      case Op::previous: return {previous(x(), context_.state->first)};
       case Op::sum: return {sum_over(x(), dim_at(op_, 0), number_at(op_, 1) != 0)};
       case Op::repeat_rows: return {tile_rows(x(), in_[1]->columns())};
       case Op::sum_groups: return {sum_over(viewed(x(), grouped_shape()), 0, false)};
@@ -173,6 +176,9 @@ private:
   }
 
   Tensor<Real> attend() {
+    if (op_.text == kLightning)
+      return lightning_attention(x(), *in_[1], *in_[2], number_at(op_, kLightningLayer), number_at(op_, kLightningLayers),
+                                 context_.state->first);
     AttentionSettings settings;
     const std::int64_t heads = shape(0)[2];
     const bool alike = x().shape[1] == heads && in_[1]->shape[1] > 0 && heads % in_[1]->shape[1] == 0;
@@ -217,8 +223,7 @@ bool is_known_operation(Op op) {
     case Op::lookup:
     case Op::each_expert:
     case Op::per_slice:
-    case Op::angles:
-    case Op::previous: return false;
+    case Op::angles: return false;
     default: return true;
   }
 }
@@ -228,7 +233,7 @@ std::optional<std::string> unknown_function(const RecordedOp& op) {
   if (op.op == Op::act && op.text == "xielu" && op.inputs.size() < 3) return "xielu without its slopes";
   if (op.op == Op::experts && !is_known_gate(op.text)) return "experts with the function \"" + op.text + "\"";
   if (op.op == Op::scan && !is_known_scan(op.text)) return "the recurrence \"" + op.text + "\"";
-  if (op.op == Op::attention && !op.text.empty()) return "attention of kind \"" + op.text + "\"";
+  if (op.op == Op::attention && !op.text.empty() && op.text != kLightning) return "attention of kind \"" + op.text + "\"";
   const bool lacks_count = op.text == "lightning_indexer" && op.number <= 0;
   if (op.op == Op::opaque && (lacks_count || !is_known_computation(op.text))) return "\"" + op.text + "\", which the description of this type leaves open";
   return std::nullopt;
@@ -249,7 +254,7 @@ std::optional<std::string> not_executable(const RecordedOp& op, const std::vecto
 }
 
 bool keeps_state(const RecordedOp& op) {
-  return op.primitive == Primitive::operation && (op.op == Op::attention || op.op == Op::causal_conv || op.op == Op::scan || op.op == Op::opaque);
+  return op.primitive == Primitive::operation && (op.op == Op::attention || op.op == Op::causal_conv || op.op == Op::scan || op.op == Op::opaque || op.op == Op::previous);
 }
 
 template <class Real>

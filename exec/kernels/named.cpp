@@ -108,6 +108,15 @@ Tensor<Real> per_expert_scale(const Inputs<Real>& in) {
   return result;
 }
 
+template <class Real>
+Tensor<Real> share_of_zero_experts(const Inputs<Real>& in, std::int64_t computing) {
+  const Tensor<Real>&weights = *in[1], &indices = *in[2];
+  Tensor<Real> share = make_tensor<Real>(in[0]->shape);
+  for (std::int64_t i = 0; i < weights.numel(); ++i)
+    if (indices.ids()[i] >= computing) share.data()[i / weights.columns()] += weights.data()[i];
+  return share;
+}
+
 // DeepSeek-V3.2: the keys with the largest sum over heads of weight * relu(q k).
 template <class Real>
 class LightningIndexer {
@@ -149,7 +158,7 @@ private:
   std::int64_t heads_, queries_, width_, all_;
 };
 
-constexpr std::array<std::string_view, 7> kNames{"per_expert_scale", "match_magnitude", "mean_of_streams", "gaussian_topk",
+constexpr std::array<std::string_view, 8> kNames{"share_of_zero_experts", "per_expert_scale", "match_magnitude", "mean_of_streams", "gaussian_topk",
                                                  "altup_predict",   "altup_correct",   "lightning_indexer"};
 
 }  // namespace
@@ -161,6 +170,7 @@ Tensor<Real> named_computation(std::string_view name, const std::vector<const Te
                                Tensor<Real>& state) {
   if (name == "match_magnitude") return match_magnitude(in);
   if (name == "per_expert_scale") return per_expert_scale(in);
+  if (name == "share_of_zero_experts") return share_of_zero_experts(in, static_cast<std::int64_t>(number));
   if (name == "mean_of_streams") return mean_of_streams(in);
   if (name == "gaussian_topk") return gaussian_topk(in, number);
   if (name == "altup_predict") return altup_predict(in);

@@ -13,6 +13,7 @@ bool is_known_computation(std::string_view name);
 // `out`: the recorded shape. `number`: what the description gives. `state`: kept from step to step. `past`: positions before.
 //   match_magnitude   a, b: a scaled to b's root mean square over the last dimension
 //   per_expert_scale  like, scale [E], indices: the scales of the indices
+//   share_of_zero_experts  like [T, 1], weights, indices [T, k]; number: experts that compute. Sum of the others' weights
 //   mean_of_streams   like, x: mean over the first dimension
 //   gaussian_topk     x; number: share of values that the threshold mean + z * deviation cuts off
 //   altup_predict     x [P, B, S, H], coefficients [B, S, P * P]

@@ -1,6 +1,10 @@
 #include "exec/kernels/recurrent.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "exec/kernels/shape_kernels.h"
 
 namespace tpsim::exec {
 
@@ -108,17 +112,88 @@ Tensor<Real> delta_rule(const std::vector<const Tensor<Real>*>& in, Tensor<Real>
   return result;
 }
 
+// RWKV-4: a mean of the values so far, weighted by exp(key) and decay; the own one has a weight of its own. State [B, n, 3]:
+// numerator, denominator and the exponent that both are scaled by.
+template <class Real>
+Tensor<Real> weighted_keys(const std::vector<const Tensor<Real>*>& in, Tensor<Real>& state) {
+  const Tensor<Real>&v = *in[0], &k = *in[1], &decay = *in[2], &own = *in[3];
+  const std::int64_t batch = v.shape[0], length = v.shape[1], lanes = v.shape[2];
+  std::vector<Real> h(static_cast<std::size_t>(batch * lanes * 3));
+  if (state.empty())
+    for (std::size_t i = 2; i < h.size(); i += 3) h[i] = Real(-1e38);
+  else
+    h = *state.real;
+  Tensor<Real> result = make_tensor<Real>(v.shape);
+  for (std::int64_t s = 0; s < batch; ++s)
+    for (std::int64_t t = 0; t < length; ++t)
+      for (std::int64_t l = 0; l < lanes; ++l) {
+        Real* lane = h.data() + (s * lanes + l) * 3;
+        const std::int64_t at = (s * length + t) * lanes + l;
+        const Real key = k.data()[at], value = v.data()[at], rate = -std::exp(decay.data()[l]);
+        Real most = std::max(lane[2], key + own.data()[l]);
+        Real before = std::exp(lane[2] - most), now = std::exp(key + own.data()[l] - most);
+        result.data()[at] = (before * lane[0] + now * value) / (before * lane[1] + now);
+        most = std::max(lane[2] + rate, key);
+        before = std::exp(lane[2] + rate - most);
+        now = std::exp(key - most);
+        lane[0] = before * lane[0] + now * value;
+        lane[1] = before * lane[1] + now;
+        lane[2] = most;
+      }
+  state = {Shape{batch, lanes, 3}, std::make_shared<std::vector<Real>>(std::move(h)), nullptr};
+  return result;
+}
+
 }  // namespace
 
-bool is_known_scan(std::string_view kind) { return kind == "ssm" || kind == "gated_delta"; }
+template <class Real>
+Tensor<Real> previous(const Tensor<Real>& x, Tensor<Real>& state) {
+  const std::int64_t length = x.shape[1];
+  if (state.empty()) state = make_tensor<Real>(x.shape.with(1, 1));
+  const Tensor<Real> before = state, earlier = slice(x, 1, {0, length - 1});
+  state = slice(x, 1, {length - 1, length});
+  return length == 1 ? before : concat<Real>({&before, &earlier}, 1);
+}
+
+template <class Real>
+Tensor<Real> lightning_attention(const Tensor<Real>& q, const Tensor<Real>& k, const Tensor<Real>& v, std::int64_t layer,
+                                 std::int64_t layers, Tensor<Real>& state) {
+  const std::int64_t batch = q.shape[0], heads = q.shape[1], length = q.shape[2], d = q.shape[3];
+  std::vector<Real> h(static_cast<std::size_t>(batch * heads * d * d));
+  if (!state.empty()) h = *state.real;
+  Tensor<Real> result = make_tensor<Real>(Shape{batch, length, heads, d});
+  const double of_layer = 1 - static_cast<double>(layer) / (static_cast<double>(layers) - 1 + 1e-5) + 1e-5;
+  for (std::int64_t row = 0; row < batch * heads; ++row) {
+    const double slope = std::pow(2.0, -8.0 * static_cast<double>(row % heads + 1) / static_cast<double>(heads)) * of_layer;
+    const auto decay = static_cast<Real>(std::exp(-slope));
+    Real* own = h.data() + row * d * d;
+    for (std::int64_t t = 0; t < length; ++t) {
+      const std::int64_t at = (row * length + t) * d;
+      Real* out = result.data() + ((row / heads * length + t) * heads + row % heads) * d;
+      for (std::int64_t i = 0; i < d; ++i)
+        for (std::int64_t j = 0; j < d; ++j) {
+          own[i * d + j] = decay * own[i * d + j] + k.data()[at + i] * v.data()[at + j];
+          out[j] += q.data()[at + i] * own[i * d + j];
+        }
+    }
+  }
+  state = {Shape{batch, heads, d, d}, std::make_shared<std::vector<Real>>(std::move(h)), nullptr};
+  return result;
+}
+
+bool is_known_scan(std::string_view kind) { return kind == "ssm" || kind == "gated_delta" || kind == "wkv"; }
 
 template <class Real>
 Tensor<Real> scan(std::string_view kind, const std::vector<const Tensor<Real>*>& inputs, Tensor<Real>& state) {
+  if (kind == "wkv") return weighted_keys(inputs, state);
   return kind == "ssm" ? selective(inputs, state) : delta_rule(inputs, state);
 }
 
 #define TPSIM_INSTANTIATE(Real)                                                                                    \
   template Tensor<Real> causal_conv(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>*, Tensor<Real>&); \
+  template Tensor<Real> previous(const Tensor<Real>&, Tensor<Real>&);                                              \
+  template Tensor<Real> lightning_attention(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, std::int64_t, \
+                                            std::int64_t, Tensor<Real>&);                                          \
   template Tensor<Real> scan(std::string_view, const std::vector<const Tensor<Real>*>&, Tensor<Real>&);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)

@@ -13,6 +13,15 @@ namespace tpsim::exec {
 template <class Real>
 Tensor<Real> causal_conv(const Tensor<Real>& x, const Tensor<Real>& weight, const Tensor<Real>* bias, Tensor<Real>& state);
 
+// x [B, S, H] moved on by one position; `state` [B, 1, H]: the last one before, empty = zeros.
+template <class Real>
+Tensor<Real> previous(const Tensor<Real>& x, Tensor<Real>& state);
+// Linear attention with a fixed decay per head and layer (MiniMax-01, arXiv 2501.08313), q, k, v [B, n, S, d] -> [B, S, n, d].
+// `state` [B, n, d, d].
+template <class Real>
+Tensor<Real> lightning_attention(const Tensor<Real>& q, const Tensor<Real>& k, const Tensor<Real>& v, std::int64_t layer,
+                                 std::int64_t layers, Tensor<Real>& state);
+
 bool is_known_scan(std::string_view kind);
 // Inputs as docs/architecture.md lists them by kind. `state`: h of every lane; empty = zeros.
 template <class Real>
