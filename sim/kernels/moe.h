@@ -60,8 +60,9 @@ struct MoeConstants {
   double overlap = 2;        // power that joins compute and memory
   double per_pair = 3;       // us per 1000 (token, expert) pairs of 4096 features
   double per_token = 0.5;    // us per 1000 tokens that enter
-  double per_route = 1;  // us per 1000 (token, expert) pairs of all ranks, of 4096 features: written or summed in vain
-  double per_expert = 0.5;                                  // us per 100 experts
+  double foreign = 0.3;      // share of the bytes of pairs of other ranks' experts that are moved all the same
+  double per_expert = 0.5;   // us per 100 experts
+  double misaligned = 1.5;   // products take so much longer where `inter` is no multiple of 16: narrow loads
   double cache_gain = 2, cache_edge = 0.8, cache_drop = 6;  // as in GemmConstants
   bool operator==(const MoeConstants&) const = default;
 };
@@ -92,7 +93,7 @@ struct MoeCalibration {
   bool operator==(const MoeCalibration&) const = default;
 };
 
-// Never falls as any size grows, but for the residual's share. Nothing is allocated.
+// Never falls as tokens, experts or multiples of 16 features grow, but for the residual's share. Nothing is allocated.
 Estimate moe_time(const MoeShape& shape, const MoeModel& model);
 
 // The physics alone and its parts, for fits and --explain.

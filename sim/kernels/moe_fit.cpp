@@ -12,13 +12,29 @@ namespace tpsim {
 namespace {
 
 constexpr double kNoise = 0.1;
+constexpr double kUncheckedBand = 0.4;  // of kernels measured on one model only
 constexpr int kFolds = 13, kRefitIterations = 12;
 
-// Models whose experts have no gate, as README of the published tables lists them; vLLM runs them as they are.
+bool before_024(const std::string& source) { return source.find("vllm-0.14") != std::string::npos; }
+
+// Models whose experts have no gate; vLLM runs them as they are, its collectors before 0.24 with one.
 bool without_gate(double hidden, double inter, const std::string& source) {
   static constexpr std::pair<double, double> kModels[] = {{2688, 1856}, {1024, 2688}, {2048, 5120}, {4096, 2688}};
-  return source.find("vllm") != std::string::npos &&
+  return source.find("vllm") != std::string::npos && !before_024(source) &&
          std::find(std::begin(kModels), std::end(kModels), std::pair{hidden, inter}) != std::end(kModels);
+}
+
+// Collectors before vLLM 0.24 gave pairs that rounding had lost to the first experts, all of them on the first rank.
+double row_imbalance(MoeShape s, double ranks, const std::string& source) {
+  const double drawn = expert_imbalance(s.tokens, s.experts, s.topk, ranks, s.routing);
+  if (ranks <= 1 || s.routing != Routing::power_law || !before_024(source)) return drawn;
+  s.local_experts = s.experts;
+  const ExpertLoads loads = expert_loads(s);
+  double lost = 0;
+  for (int i = 0; i < loads.groups; ++i)
+    if (const double load = loads.load[static_cast<std::size_t>(i)]; load < 0.5) lost += load * loads.per_group;
+  const double first = std::min(lost, s.experts / ranks);
+  return std::min(ranks, (1 - lost / loads.pairs) * drawn + first * ranks / loads.pairs);
 }
 
 MoeModel fit_constants(std::span<const MoeRow> rows, const MoeModel& prior, bool few, int iterations) {
@@ -89,7 +105,7 @@ MoeFit fit_and_hold_out(std::span<const MoeRow> rows, const MoeModel& prior) {
   std::vector<std::string> models;
   for (const MoeRow& row : rows) models.push_back(row.model);
   const std::vector<int> fold_of = group_folds(models, kFolds);
-  std::vector<double> at, errors;
+  std::vector<double> at, errors, wide;
   for (int fold = 0; fold < kFolds; ++fold) {
     std::vector<MoeRow> training;
     for (std::size_t i = 0; i < rows.size(); ++i)
@@ -105,9 +121,9 @@ MoeFit fit_and_hold_out(std::span<const MoeRow> rows, const MoeModel& prior) {
     at.push_back(std::log2(h.us));
     errors.push_back(std::log(rows[h.row].us / h.us));
   }
-  fit.model.band = fit_band(at, errors, 0.9, 60, 6);
-  for (double& e : errors) e = std::abs(e);
-  fit.model.far_band = std::max(0.3, 1.3 * quantile(errors, 0.9));
+  for (const double& e : errors) wide.push_back(std::abs(e));
+  fit.model.band = errors.empty() ? BandCurve{{0}, {kUncheckedBand}} : fit_band(at, errors, 0.9, 60, 6);
+  fit.model.far_band = errors.empty() ? kUncheckedBand : std::max(0.3, 1.3 * quantile(wide, 0.9));
   return fit;
 }
 
@@ -179,7 +195,7 @@ Result<std::vector<MoeRow>> read_moe_rows(const MeasuredTable& table) {
     s.matrices = without_gate(*h, *i, row.source) ? 2 : 3;
     s.weight_bytes = row.dtype.starts_with("fp8") || row.dtype.starts_with("int8") ? 1 : 2;
     s.routing = dist.text(line).starts_with("power_law") ? Routing::power_law : Routing::balanced;
-    s.imbalance = expert_imbalance(*t, *e, *k, *ranks, s.routing);
+    s.imbalance = row_imbalance(s, *ranks, row.source);
     s.hot = true;
     rows.push_back(std::move(row));
   }
@@ -199,6 +215,7 @@ std::vector<FidelityLine> fidelity_moe(std::span<const MoeRow> rows, const Hardw
   const std::vector<MoeFit> fits = fits_of(groups, hardware);
   std::vector<FidelityLine> lines;
   for (std::size_t g = 0; g < groups.size(); ++g) {
+    if (fits[g].held.empty()) continue;
     const MoeRow& first = groups[g].front();
     const GemmDevice& device = fits[g].model.device;
     std::vector<double> predicted, measured, roofline, derated;

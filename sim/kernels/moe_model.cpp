@@ -7,6 +7,7 @@ namespace tpsim {
 namespace {
 
 constexpr double kColumns = 128;  // outputs of one tile
+constexpr double kAligned = 16;   // features
 
 constexpr MoeConstantField kFields[] = {
     {"start", &MoeConstants::start, 0.5, 200},
@@ -19,8 +20,9 @@ constexpr MoeConstantField kFields[] = {
     {"overlap", &MoeConstants::overlap, 1, 8},
     {"per_pair", &MoeConstants::per_pair, 0.005, 60},
     {"per_token", &MoeConstants::per_token, 0.005, 100},
-    {"per_route", &MoeConstants::per_route, 0.002, 60},
+    {"foreign", &MoeConstants::foreign, 0.002, 4},
     {"per_expert", &MoeConstants::per_expert, 0.01, 20},
+    {"misaligned", &MoeConstants::misaligned, 1, 20},
     {"cache_gain", &MoeConstants::cache_gain, 1, 8},
     {"cache_edge", &MoeConstants::cache_edge, 0.2, 3},
     {"cache_drop", &MoeConstants::cache_drop, 1, 15},
@@ -49,9 +51,12 @@ double product_us(double tiles, double rows, double n, double k, double weight_b
   return (even + c.wave * (std::ceil(even) - even)) * (std::max(multiplying, reading) + c.tile_start);
 }
 
+// Activations of one (token, expert) pair, read and written.
+double pair_bytes(const MoeShape& s) { return 2 * (2 * s.hidden + (s.matrices + 1) * s.inter); }
+
 double bytes_of(const MoeShape& s, const ExpertLoads& loads) {
   const double weights = loads.active * s.matrices * s.hidden * s.inter * s.weight_bytes;
-  return weights + 2 * s.tokens * s.hidden * 2 + loads.pairs * 2 * (2 * s.hidden + (s.matrices + 1) * s.inter);
+  return weights + 2 * s.tokens * s.hidden * 2 + loads.pairs * pair_bytes(s);
 }
 
 }  // namespace
@@ -72,7 +77,9 @@ MoeParts moe_physics(const MoeShape& s, const MoeModel& model) {
   parts.start = c.start;
   parts.memory = bytes / (c.memory_share * model.device.bandwidth) * (miss + (1 - miss) / c.cache_gain);
   parts.routing = c.per_pair * loads.pairs / 1000 * s.hidden / 4096 + c.per_token * s.tokens / 1000 +
-                  c.per_route * s.tokens * s.topk / 1000 * s.hidden / 4096 + c.per_expert * s.experts / 100;
+                  c.foreign * std::max(0.0, s.tokens * s.topk - loads.pairs) * pair_bytes(s) / model.device.bandwidth +
+                  c.per_expert * s.experts / 100;
+  if (std::fmod(s.inter, kAligned) != 0) parts.compute *= c.misaligned;
   parts.us = parts.start + joined(parts.compute, parts.memory, c.overlap) + parts.routing;
   return parts;
 }
