@@ -2,6 +2,7 @@
 #include <map>
 
 #include "cli/report.h"
+#include "cli/report_advice.h"
 
 namespace tpsim::cli {
 namespace {
@@ -90,6 +91,7 @@ Result<Report> build_report(Scenario scenario, const TpChoice& choice) {
   report.layers = layer_groups(report.scenario.model());
   for (const int tp : choice.valid ? report.valid.tp : choice.sizes)
     if (auto added = add_size(report, tp); !added) return added.error();
+  for (Problem& found : advice(report)) report.problems.push_back(std::move(found));
   sort_by_severity(report.problems);
   return report;
 }

@@ -116,11 +116,10 @@ std::vector<DiagnosticInfo> build_catalogue() {
        "A larger TP size, a smaller batch or context, or a smaller dtype.",
        {}},
       {"TP111",
-       error,
+       warning,
        "layers left out though their neighbours are covered",
-       "In a model with layers of several kinds the plan covers one kind. The others are complete on every rank: no "
-       "error, "
-       "no saving, and where their neighbours' outputs are cut, a fault.",
+       "In a model with layers of several kinds the plan covers the blocks of one kind. Those of the others are complete "
+       "on every rank: no error, and no saving of memory or time there.",
        "attention layers have rules, linear-attention layers have none",
        "Add rules for the modules named, or accept the copies.",
        {"huggingface/transformers#48306"}},

@@ -103,8 +103,76 @@ std::string replica_words(const Replica& replica) {
          " replicated on every rank";
 }
 
+// As a fix: the rules that this release has for these weights.
+void add_rules(const Model& model, const AnalysisRequest& request, const std::vector<const ShardSpec*>& specs,
+               Diagnostic& d) {
+  Fix fix;
+  for (const ShardSpec* s : specs)
+    if (auto own = rule_for_replica(model, request, *s)) {
+      if (fix.title.empty()) fix.title = own->title;
+      for (PatchOperation& op : own->patch)
+        if (std::find(fix.patch.begin(), fix.patch.end(), op) == fix.patch.end()) fix.patch.push_back(std::move(op));
+    }
+  if (!fix.patch.empty()) d.fixes.push_back(std::move(fix));
+}
+
+// What the layers of one list have at one place: "model.layers.*.linear_attn".
+struct LayerBlock {
+  std::set<int> layers;
+  std::vector<const ShardSpec*> specs;  // its matrices
+  std::int64_t bytes = 0;
+  bool is_covered = false;
+};
+using LayerBlocks = std::map<std::string, LayerBlock>;
+
+// By the list ("model.layers.*"), then by block.
+std::map<std::string, LayerBlocks> layer_blocks(const Analysis& a) {
+  std::map<std::string, LayerBlocks> lists;
+  for (const ShardSpec& s : a.shards) {
+    const auto star = s.pattern.find(".*.");
+    if (star == std::string::npos || s.shape.rank() < 2 || s.indices.empty()) continue;
+    const auto end = s.pattern.find('.', star + 3);
+    if (end == std::string::npos) continue;
+    LayerBlock& block = lists[s.pattern.substr(0, star + 2)][s.pattern.substr(0, end)];
+    block.layers.insert(s.indices.front().begin(), s.indices.front().end());
+    block.specs.push_back(&s);
+    block.bytes += s.bytes * s.count;
+    block.is_covered = block.is_covered || s.rule >= 0;
+  }
+  return lists;
+}
+
+bool share_layers(const LayerBlock& a, const LayerBlock& b) {
+  return std::any_of(a.layers.begin(), a.layers.end(), [&](int layer) { return b.layers.contains(layer); });
+}
+
+// Of blocks that stand for each other in layers of different kinds, those that no rule names though another is covered.
+std::set<std::string> uncovered_kinds(const Model& model, const AnalysisRequest& request, const Analysis& a,
+                                      std::vector<Diagnostic>& out) {
+  std::set<std::string> found;
+  if (a.ranks() == 1) return found;
+  for (const auto& [list, blocks] : layer_blocks(a))
+    for (const auto& [name, block] : blocks) {
+      if (block.is_covered || is_told(a, name)) continue;
+      const auto other = std::find_if(blocks.begin(), blocks.end(), [&](const auto& b) {
+        return b.second.is_covered && !share_layers(b.second, block);
+      });
+      if (other == blocks.end()) continue;
+      Diagnostic d = about(a, *block.specs.front(), "TP111", Severity::warning);
+      d.where = name;
+      d.effect_bytes = block.bytes - block.bytes / a.ranks();
+      d.message = "the plan covers " + short_name(other->first) + " of " + std::to_string(other->second.layers.size()) +
+                  " layers, and leaves " + short_name(name) + " of " + std::to_string(block.layers.size()) + " whole";
+      d.details.push_back("these layers do their full work on every rank");
+      add_rules(model, request, block.specs, d);
+      out.push_back(std::move(d));
+      found.insert(name);
+    }
+  return found;
+}
+
 void large_replicas(const Model& model, const AnalysisRequest& request, const Analysis& a,
-                    std::vector<Diagnostic>& out) {
+                    const std::set<std::string>& told, std::vector<Diagnostic>& out) {
   const int ranks = a.ranks();
   if (ranks == 1) return;
   std::int64_t total = 0;
@@ -112,20 +180,15 @@ void large_replicas(const Model& model, const AnalysisRequest& request, const An
   for (const Replica& replica : whole_weights(model, a)) {
     if (replica.bytes < kLargeReplicaBytes || replica.bytes * 100 < total) continue;
     const ShardSpec& first = *replica.specs.front();
-    if (is_told(a, generalised(owner(first.pattern)))) continue;
+    const std::string module = generalised(owner(first.pattern));
+    const bool is_part = std::any_of(told.begin(), told.end(), [&](const auto& t) { return module.starts_with(t + "."); });
+    if (is_part || is_told(a, module)) continue;
     Diagnostic d = about(a, first, "TP202", Severity::warning);
     d.effect_bytes = replica.bytes - replica.bytes / ranks;
     d.message = replica_words(replica);
     if (first.rule < 0)
       d.details.push_back("no rule of the plan names " + std::string(replica.specs.size() == 1 ? "it" : "them"));
-    Fix fix;
-    for (const ShardSpec* s : replica.specs)
-      if (auto own = rule_for_replica(model, request, *s)) {
-        if (fix.title.empty()) fix.title = own->title;
-        for (PatchOperation& op : own->patch)
-          if (std::find(fix.patch.begin(), fix.patch.end(), op) == fix.patch.end()) fix.patch.push_back(std::move(op));
-      }
-    if (!fix.patch.empty()) d.fixes.push_back(std::move(fix));
+    add_rules(model, request, replica.specs, d);
     out.push_back(std::move(d));
   }
 }
@@ -287,7 +350,8 @@ void partial_gradients(const Analysis& a, std::vector<Diagnostic>& out) {
 
 std::vector<Diagnostic> unwise_shards(const Model& model, const AnalysisRequest& request, const Analysis& analysis) {
   std::vector<Diagnostic> out;
-  large_replicas(model, request, analysis, out);
+  const auto told = uncovered_kinds(model, request, analysis, out);
+  large_replicas(model, request, analysis, told, out);
   tied_apart(model, request, analysis, out);
   uneven_shards(analysis, out);
   grouped_alignment(analysis, out);

@@ -8,7 +8,7 @@
 
 namespace tpsim {
 
-// TP202, TP207, TP208, TP211 (warnings); TP212, TP213, TP214 (notes).
+// TP111, TP202, TP207, TP208, TP211 (warnings); TP212, TP213, TP214 (notes).
 std::vector<Diagnostic> unwise_shards(const Model& model, const AnalysisRequest& request, const Analysis& analysis);
 
 }  // namespace tpsim
