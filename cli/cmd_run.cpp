@@ -34,7 +34,8 @@ struct Loaded {
 };
 
 Result<void> check_backend(const Options& options) {
-  for (const auto& [flag, value, known] : {std::tuple{"--backend", options.backend, "cpu"}, std::tuple{"--comm", options.comm, "threads"}})
+  for (const auto& [flag, value, known] :
+       {std::tuple{"--backend", options.backend, "cpu"}, std::tuple{"--comm", options.comm, "threads"}})
     if (value && *value != known) {
       Error error = usage_error(std::string(flag) + " " + *value + ": this build has " + known + " only");
       error.kind = ErrorKind::environment;
@@ -245,16 +246,18 @@ Table layer_table(const exec::RunOutcome& outcome) {
                    {"rms", "rms", true, 80},       {"band", "band", true, 0},       {"inside", "inside", false, 0}};
   for (const exec::ModuleError& layer : outcome.layers) table.rows.push_back(module_row(layer));
   if (outcome.sharded_vs_unsharded)
-    table.rows.push_back(module_row({"logits", outcome.sharded_vs_unsharded, outcome.band,
-                                     outcome.sharded_vs_unsharded->finite && outcome.sharded_vs_unsharded->max_abs <= outcome.band}));
+    table.rows.push_back(
+        module_row({"logits", outcome.sharded_vs_unsharded, outcome.band,
+                    outcome.sharded_vs_unsharded->finite && outcome.sharded_vs_unsharded->max_abs <= outcome.band}));
   return table;
 }
 
 std::vector<std::string> heading_of(const Loaded& loaded, const exec::RunOutcome& outcome) {
   std::vector<std::string> lines;
-  std::string verdict = outcome.verdict == Verdict::right   ? "RIGHT: the sharded run gives the unsharded model's numbers"
-                        : outcome.verdict == Verdict::wrong ? "WRONG: the sharded run gives other numbers"
-                                                            : "ERROR: this version raises with the plan; it was not run";
+  std::string verdict = outcome.verdict == Verdict::right ? "RIGHT: the sharded run gives the unsharded model's numbers"
+                        : outcome.verdict == Verdict::wrong
+                            ? "WRONG: the sharded run gives other numbers"
+                            : "ERROR: this version raises with the plan; it was not run";
   lines.push_back(verdict);
   lines.push_back("weights: " + loaded.weight_source + "; " + std::to_string(loaded.input.ids_shape[0]) + " x " +
                   std::to_string(loaded.input.ids_shape[1]) + " tokens, " + to_string(loaded.dtype));
@@ -267,8 +270,9 @@ std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
     if (outcome.verdict != Verdict::right && diagnostic.severity == Severity::error)
       notes.push_back("[" + diagnostic.code + "] " + diagnostic.message);
   if (outcome.unsharded_vs_reference)
-    notes.push_back("unsharded run against the logits of the input file: max abs " + size_text(outcome.unsharded_vs_reference->max_abs) +
-                    ", max rel " + size_text(outcome.unsharded_vs_reference->max_rel));
+    notes.push_back("unsharded run against the logits of the input file: max abs " +
+                    size_text(outcome.unsharded_vs_reference->max_abs) + ", max rel " +
+                    size_text(outcome.unsharded_vs_reference->max_rel));
   if (outcome.first_divergent) notes.push_back("first module outside its band: " + outcome.first_divergent->module);
   if (outcome.verdict != Verdict::error)
     notes.push_back(plural(static_cast<std::int64_t>(outcome.events.size()), "collective") + " executed, " +
@@ -276,7 +280,8 @@ std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
   for (std::size_t b = 0; b < outcome.generated.size(); ++b) {
     std::string line = "sequence " + std::to_string(b) + ":";
     for (const std::int64_t token : outcome.generated[b]) line += " " + std::to_string(token);
-    notes.push_back(line + (outcome.generated[b] == outcome.generated_unsharded[b] ? " (as unsharded)" : " (NOT as unsharded)"));
+    notes.push_back(
+        line + (outcome.generated[b] == outcome.generated_unsharded[b] ? " (as unsharded)" : " (NOT as unsharded)"));
   }
   return notes;
 }
@@ -314,14 +319,17 @@ Command run_command() {
   Command command;
   command.name = "run";
   command.summary = "execute a plan on real ranks and compare it with the unsharded model";
-  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kSizeFlags | kDtypeFlags | kRunFlags | kReportFlags | kTableFlags;
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kSizeFlags | kDtypeFlags | kRunFlags |
+                  kReportFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"plan", "tp", "input"};
   command.examples = {{"tpsim run -m DIR -p auto --tp 2 --dtype fp32", "weights of DIR, ids from a seed"},
                       {"tpsim run -m DIR -p plan.json --tp 4 --input io.safetensors --json", ""}};
   command.description =
-      "Every rank is a thread with its own shards. The verdict compares the logits with those of the unsharded model, which is run "
-      "first, against the band that rounding explains; --detail layers shows every layer. Exit code 5: executed but wrong.";
+      "Every rank is a thread with its own shards. The verdict compares the logits with those of the unsharded model, "
+      "which is run "
+      "first, against the band that rounding explains; --detail layers shows every layer. Exit code 5: executed but "
+      "wrong.";
   command.run = run;
   return command;
 }

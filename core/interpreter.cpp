@@ -22,22 +22,6 @@ namespace {
 
 constexpr int kUnused = -1;
 
-// Operations that strategies use, too, or that move tensors on the way, are noted where they run.
-bool notes_itself(Op op) {
-  switch (op) {
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::div:
-    case Op::linear:
-    case Op::norm_free:
-    case Op::lookup:
-    case Op::slice:
-    case Op::split_size: return true;
-    default: return false;
-  }
-}
-
 struct LayerRun {
   int node = 0;
   bool gradients = true;
@@ -316,43 +300,15 @@ private:
       default: {
         const std::size_t before = m_.trace == nullptr ? 0 : m_.trace->operations.size();
         const std::size_t causes = m_.causes().size();
-        take_numbers(code, *call.type);
+        const int function = code.child < 0 ? -1 : call.type->children[static_cast<std::size_t>(code.child)].types.front();
+        if (m_.recorder != nullptr) m_.recorder->take_numbers(code, function < 0 ? code.text : model_.type(function).text);
         ForwardValue value = run_operation(m_, code, slots, splits_sequence_);
-        note_operation(code, slots, value);
+        note_operation(m_, code, slots, value);
         if (m_.failed() || m_.causes().size() > causes) explain(causes, inputs_of(code, slots));
         graph_.draw_operation(code, before, slots, value);
         return store(code, slots, std::move(value));
       }
     }
-  }
-
-  // The activation function of fused experts may be a child module.
-  void take_numbers(const Instruction& code, const ModuleType& type) {
-    if (m_.recorder == nullptr) return;
-    RecordedOp& numbers = m_.recorder->numbers = {};
-    numbers.ints = code.ints;
-    numbers.number = code.number;
-    numbers.softcap = code.softcap;
-    numbers.text = code.text;
-    if (code.op == Op::norm_free) numbers.ints = {0};
-    if (code.op == Op::lookup) numbers.number = 1;
-    if (code.child >= 0) numbers.text = model_.type(type.children[static_cast<std::size_t>(code.child)].types.front()).text;
-  }
-
-  void note_operation(const Instruction& code, const std::vector<ForwardValue>& slots, ForwardValue& value) {
-    if (m_.recorder == nullptr || notes_itself(code.op)) return;
-    std::vector<const TensorState*> inputs;
-    for (int slot : code.inputs) {
-      const bool tensor = slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor();
-      inputs.push_back(tensor ? &slots[static_cast<std::size_t>(slot)].tensor : nullptr);
-    }
-    std::vector<TensorState*> results;
-    if (value.is_tensor()) results.push_back(&value.tensor);
-    for (ForwardValue& item : value.items) results.push_back(&item.tensor);
-    RecordedOp* noted = note(m_, code.op, inputs, results);
-    // Weights of all experts or of the chosen ones: on a rank the shapes may not tell.
-    if (noted != nullptr && code.op == Op::experts)
-      noted->ints.push_back(inputs[2]->ideal[-1] != inputs[1]->ideal[-1] ? 1 : 0);
   }
 
   static std::vector<ForwardValue> inputs_of(const Instruction& code, const std::vector<ForwardValue>& slots) {

@@ -19,6 +19,22 @@ void each_argument(ModuleCall& call, F f) {
   for (auto& [name, value] : call.keyword) each_tensor(value, f);
 }
 
+// Operations that strategies use, too, or that move tensors on the way, are noted where they run.
+bool notes_itself(Op op) {
+  switch (op) {
+    case Op::add:
+    case Op::sub:
+    case Op::mul:
+    case Op::div:
+    case Op::linear:
+    case Op::norm_free:
+    case Op::lookup:
+    case Op::slice:
+    case Op::split_size: return true;
+    default: return false;
+  }
+}
+
 RecordedOp* append(Machine& m, RecordedOp op, const std::vector<const TensorState*>& inputs,
                    const std::vector<TensorState*>& results) {
   op.module = m.module;
@@ -38,6 +54,14 @@ RecordedOp* Recorder::add(RecordedOp op) {
   std::vector<RecordedOp>& code = open_trace().code;
   code.push_back(std::move(op));
   return &code.back();
+}
+
+void Recorder::take_numbers(const Instruction& code, const std::string& function) {
+  numbers = {};
+  numbers.ints = code.op == Op::norm_free ? std::vector<std::int64_t>{0} : code.ints;
+  numbers.number = code.op == Op::lookup ? 1 : code.number;
+  numbers.softcap = code.softcap;
+  numbers.text = function;
 }
 
 void Recorder::close_ends() {
@@ -78,7 +102,8 @@ std::vector<int> values_of(ModuleCall& call) {
   return values;
 }
 
-RecordedOp* note(Machine& m, Op op, const std::vector<const TensorState*>& inputs, const std::vector<TensorState*>& results) {
+RecordedOp* note(Machine& m, Op op, const std::vector<const TensorState*>& inputs,
+                 const std::vector<TensorState*>& results) {
   if (m.recorder == nullptr || m.failed()) return nullptr;
   RecordedOp recorded = m.recorder->numbers;
   recorded.op = op;
@@ -92,6 +117,22 @@ RecordedOp* note(Machine& m, Primitive primitive, const std::vector<const Tensor
   recorded.primitive = primitive;
   recorded.ints = std::move(ints);
   return append(m, std::move(recorded), inputs, results);
+}
+
+void note_operation(Machine& m, const Instruction& code, const std::vector<ForwardValue>& slots, ForwardValue& value) {
+  if (m.recorder == nullptr || notes_itself(code.op)) return;
+  std::vector<const TensorState*> inputs;
+  for (int slot : code.inputs) {
+    const bool tensor = slot >= 0 && slots[static_cast<std::size_t>(slot)].is_tensor();
+    inputs.push_back(tensor ? &slots[static_cast<std::size_t>(slot)].tensor : nullptr);
+  }
+  std::vector<TensorState*> results;
+  if (value.is_tensor()) results.push_back(&value.tensor);
+  for (ForwardValue& item : value.items) results.push_back(&item.tensor);
+  RecordedOp* noted = note(m, code.op, inputs, results);
+  // Weights of all experts or of the chosen ones: on a rank the shapes may not tell.
+  if (noted != nullptr && code.op == Op::experts)
+    noted->ints.push_back(inputs[2]->ideal[-1] != inputs[1]->ideal[-1] ? 1 : 0);
 }
 
 void note_parameter(Machine& m, const std::string& name, TensorState& state) {
@@ -112,7 +153,8 @@ void note_unsupported(Machine& m, const std::string& what, TensorState& state) {
   if (RecordedOp* op = note(m, Primitive::unsupported, {&before}, {&state})) op->text = what;
 }
 
-void note_own_routes(Machine& m, TensorState& weights, TensorState& indices, std::int64_t experts, int ranks, bool dense) {
+void note_own_routes(Machine& m, TensorState& weights, TensorState& indices, std::int64_t experts, int ranks,
+                     bool dense) {
   const TensorState all_weights = weights, all_indices = indices;
   RecordedOp* op = note(m, Primitive::own_routes, {&all_weights, &all_indices}, {&weights, &indices},
                         {experts, ranks, dense ? 1 : 0});

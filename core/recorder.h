@@ -16,6 +16,9 @@ public:
   Recording recording;
   RecordedOp numbers;  // attributes of the operation or leaf that runs; every note takes them along
 
+  // Of an instruction that is about to run. `function`: its text, or the activation module that stands for it.
+  void take_numbers(const Instruction& code, const std::string& function);
+
   // Value numbers of the code that is being written: the pass, or the layer that is open.
   int new_value() { return in_layer_ ? layer_.values++ : recording.values++; }
   RecordedOp* add(RecordedOp op);
@@ -38,16 +41,20 @@ private:
 std::vector<int> values_of(ModuleCall& call);
 
 // Notes an operation and gives its results their values. Null inputs are absent. No effect without a recorder.
-RecordedOp* note(Machine& m, Op op, const std::vector<const TensorState*>& inputs, const std::vector<TensorState*>& results);
+RecordedOp* note(Machine& m, Op op, const std::vector<const TensorState*>& inputs,
+                 const std::vector<TensorState*>& results);
 RecordedOp* note(Machine& m, Primitive primitive, const std::vector<const TensorState*>& inputs,
                  const std::vector<TensorState*>& results, std::vector<std::int64_t> ints = {});
+// An instruction that has run, unless it was noted where it did.
+void note_operation(Machine& m, const Instruction& code, const std::vector<ForwardValue>& slots, ForwardValue& value);
 void note_parameter(Machine& m, const std::string& name, TensorState& state);
 // What a module's call returns.
 void note_output(Machine& m, const ForwardValue& output);
 // What follows cannot be executed, and why.
 void note_unsupported(Machine& m, const std::string& what, TensorState& state);
 // Routes of other ranks' experts are taken out: weights [T, k] or, `dense`, [T, experts], and indices [T, k].
-void note_own_routes(Machine& m, TensorState& weights, TensorState& indices, std::int64_t experts, int ranks, bool dense);
+void note_own_routes(Machine& m, TensorState& weights, TensorState& indices, std::int64_t experts, int ranks,
+                     bool dense);
 // The ranges of a dimension that the ranks hold; empty without a partition.
 std::vector<std::vector<Range>> ranges_of(const Machine& m, const TensorState& x);
 

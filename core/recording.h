@@ -1,6 +1,6 @@
-// What every rank does in one forward pass, as a list of operations on numbered values that can be replayed on real tensors. It is
-// written down while the pass runs symbolically, strategies included, so what is executed is what was analysed: a wrong plan's
-// list is wrong in the same way.
+// What every rank does in one forward pass, as a list of operations on numbered values that can be replayed on real
+// tensors. It is written down while the pass runs symbolically, strategies included, so what is executed is what was
+// analysed: a wrong plan's list is wrong in the same way.
 #pragma once
 
 #include <cstddef>
@@ -17,14 +17,14 @@ namespace tpsim {
 
 // What stands beside the operations of programs: where values come from, leaves, and what strategies do around a call.
 enum class Primitive {
-  operation,        // `op`, its inputs and numbers as the program gives them
-  parameter,        // text: path of a parameter or buffer below the step's prefix
-  rotary,           // positions -> cos, sin; ints: index into Recording::rotaries
-  embedding,        // ids, table; number: scale; ranges: global rows that a rank's table holds, other ids give zeros
-  norm,             // x[, weight, bias]; ints: 1 = layer norm; number: eps; offset
-  own_chunk,        // x; ints: dim, ranks. This rank's torch.chunk
-  own_routes,       // weights, indices; ints: experts, ranks, 1 = weights are dense columns. Zeroes the weights of others' experts
-                    // and counts indices from this rank's first expert; others get the number of experts per rank
+  operation,   // `op`, its inputs and numbers as the program gives them
+  parameter,   // text: path of a parameter or buffer below the step's prefix
+  rotary,      // positions -> cos, sin; ints: index into Recording::rotaries
+  embedding,   // ids, table; number: scale; ranges: global rows that a rank's table holds, other ids give zeros
+  norm,        // x[, weight, bias]; ints: 1 = layer norm; number: eps; offset
+  own_chunk,   // x; ints: dim, ranks. This rank's torch.chunk
+  own_routes,  // weights, indices; ints: experts, ranks, 1 = weights are dense columns. Zeroes the weights of others'
+               // experts and counts indices from this rank's first expert; others get the number of experts per rank
   expert_rows,      // x, indices, weights; ints: expert -> rows of x routed to it, their weights [rows, 1]
   add_expert_rows,  // sum, rows, indices; ints: expert
   zeros,            // like
@@ -36,9 +36,9 @@ enum class Primitive {
 
 struct RecordedOp {
   Primitive primitive = Primitive::operation;
-  Op op = Op::cast;                // experts: a fourth int, 1 = the weights are columns of all experts
-  std::string module;              // path below the step's prefix
-  std::vector<int> inputs;         // values; -1 = absent
+  Op op = Op::cast;         // experts: a fourth int, 1 = the weights are columns of all experts
+  std::string module;       // path below the step's prefix
+  std::vector<int> inputs;  // values; -1 = absent
   std::vector<int> outputs;
   std::vector<RankShapes> shapes;  // of the outputs
   std::vector<std::int64_t> ints;
@@ -64,8 +64,8 @@ struct RecordedTrace {
   int values = 0;
 };
 
-// Parallel to the Analysis' steps. Layers share traces and number their values for themselves; the code between layers (no
-// prefix) works on the values of the whole pass.
+// Parallel to the Analysis' steps. Layers share traces and number their values for themselves; the code between layers
+// (no prefix) works on the values of the whole pass.
 struct RecordedStep {
   std::vector<int> inputs;                   // of the pass, by the layer's value
   std::vector<std::pair<int, int>> outputs;  // layer's value, value of the pass

@@ -13,7 +13,7 @@ struct Rotary {
   std::int64_t columns = 0;      // of cos and sin
   bool half = false;             // columns = number of angles; else each angle stands twice
   double theta = 10000;
-  double turned = 1;             // proportional: share of the angles that turn
+  double turned = 1;  // proportional: share of the angles that turn
   double factor = 1;
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
   double beta_fast = 32, beta_slow = 1;              // yarn

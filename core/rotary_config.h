@@ -1,4 +1,5 @@
-// What a config says about rotary embeddings, in the spellings of all versions (rope_parameters, rope_scaling, rope_theta).
+// What a config says about rotary embeddings, in the spellings of all versions (rope_parameters, rope_scaling,
+// rope_theta).
 #pragma once
 
 #include "core/config.h"
@@ -6,8 +7,9 @@
 
 namespace tpsim {
 
-// Completes `rotary`, whose columns, layout and layer type are set. A base that it has already holds where the config has no
-// parameters for its layer type, with plain angles. `theta`, `max_positions`: the config class's values where the config has none.
+// Completes `rotary`, whose columns, layout and layer type are set. A base that it has already holds where the config
+// has no parameters for its layer type, with plain angles. `theta`, `max_positions`: the config class's values where
+// the config has none.
 void read_rotary(const Config& config, double theta, double max_positions, Rotary& rotary);
 
 }  // namespace tpsim

@@ -1,5 +1,5 @@
-// Collectives among the ranks of one run. All ranks call the same operations in the same order; sums are taken in the order of
-// the ranks, so a result does not depend on timing.
+// Collectives among the ranks of one run. All ranks call the same operations in the same order; sums are taken in the
+// order of the ranks, so a result does not depend on timing.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ public:
   virtual int size() const = 0;
 
   // Errors: a rank calls something else or with another size, another rank has stopped, the run is interrupted.
-  virtual Result<void> all_reduce(Numbers values) = 0;                 // in place, sum
-  virtual Result<void> all_gather(Numbers mine, Numbers all) = 0;      // one behind the other by rank; counts may differ
+  virtual Result<void> all_reduce(Numbers values) = 0;             // in place, sum
+  virtual Result<void> all_gather(Numbers mine, Numbers all) = 0;  // one behind the other by rank; counts may differ
   // `all`: what each rank is to get, one behind the other by rank; rank r receives the sums of its part of `counts[r]`.
   virtual Result<void> reduce_scatter(Numbers all, std::span<const std::int64_t> counts, Numbers mine) = 0;
   // Rank r's part of `send` goes to rank r; what comes lies in `receive` by sender.

@@ -24,7 +24,8 @@ Tensor<Real> picked(const Tensor<Real>& x, int dim, const std::vector<Range>& ra
 }  // namespace
 
 template <class Real>
-std::optional<ErrorSize> error_of(const Tensor<Real>& x, const Tensor<Real>& whole, int dim, const std::vector<Range>& ranges) {
+std::optional<ErrorSize> error_of(const Tensor<Real>& x, const Tensor<Real>& whole, int dim,
+                                  const std::vector<Range>& ranges) {
   for (const Range& range : ranges)
     if (dim >= whole.shape.rank() || range.end > whole.shape[dim]) return std::nullopt;
   const Tensor<Real> reference = ranges.empty() ? whole : picked(whole, dim, ranges);
@@ -53,6 +54,7 @@ double rounding_band(double epsilon, std::int64_t reduction, std::int64_t depth,
 }
 
 template std::optional<ErrorSize> error_of(const Tensor<float>&, const Tensor<float>&, int, const std::vector<Range>&);
-template std::optional<ErrorSize> error_of(const Tensor<double>&, const Tensor<double>&, int, const std::vector<Range>&);
+template std::optional<ErrorSize> error_of(const Tensor<double>&, const Tensor<double>&, int,
+                                           const std::vector<Range>&);
 
 }  // namespace tpsim::exec

@@ -16,7 +16,8 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   if (file < 0) return input_error("cannot be opened: " + std::string(std::strerror(errno)), path);
   struct stat status {};
   const bool known = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
-  void* data = known ? mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+  void* data =
+      known ? mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
   close(file);
   if (data == MAP_FAILED) return input_error("cannot be mapped into memory", path);
   return MappedFile(static_cast<const std::byte*>(data), static_cast<std::size_t>(status.st_size));

@@ -21,7 +21,10 @@ std::int64_t number_at(const RecordedOp& op, std::size_t i) { return i < op.ints
 int dim_at(const RecordedOp& op, std::size_t i) { return static_cast<int>(number_at(op, i)); }
 
 Arithmetic arithmetic_of(Op op) {
-  return op == Op::add ? Arithmetic::add : op == Op::sub ? Arithmetic::sub : op == Op::mul ? Arithmetic::mul : Arithmetic::div;
+  return op == Op::add   ? Arithmetic::add
+         : op == Op::sub ? Arithmetic::sub
+         : op == Op::mul ? Arithmetic::mul
+                         : Arithmetic::div;
 }
 
 template <class Real>
@@ -38,7 +41,8 @@ public:
       case Primitive::rotary: return angles();
       case Primitive::embedding: return {embedding(x(), *in_[1], op_.number, held_rows())};
       case Primitive::norm: return {norm(x(), at(1), at(2), norm_numbers(), shape(0))};
-      case Primitive::own_routes: return chosen(own_routes(x(), *in_[1], op_.ints[0] / op_.ints[1], context_.rank, op_.ints[2] != 0));
+      case Primitive::own_routes:
+        return chosen(own_routes(x(), *in_[1], op_.ints[0] / op_.ints[1], context_.rank, op_.ints[2] != 0));
       case Primitive::expert_rows: {
         auto rows = expert_rows(x(), *in_[1], *in_[2], op_.ints[0]);
         return {std::move(rows.rows), std::move(rows.weights)};
@@ -79,7 +83,8 @@ private:
   static Values chosen(Routes<Real> routes) { return {std::move(routes.weights), std::move(routes.indices)}; }
 
   Values angles() const {
-    auto result = rotary_angles((*context_.rotaries)[static_cast<std::size_t>(op_.ints[0])], x(), context_.past + x().shape[-1]);
+    auto result =
+        rotary_angles((*context_.rotaries)[static_cast<std::size_t>(op_.ints[0])], x(), context_.past + x().shape[-1]);
     return {std::move(result.cos), std::move(result.sin)};
   }
 
@@ -113,11 +118,13 @@ private:
       case Op::bmm: return {bmm(x(), *in_[1])};
       case Op::causal_mask: return {Tensor<Real>{shape(0), nullptr, nullptr}};
       case Op::positions: return {positions()};
-      case Op::rope: return {rotated(x(), *in_[2], *in_[3], rotation()), rotated(*in_[1], *in_[2], *in_[3], rotation())};
+      case Op::rope:
+        return {rotated(x(), *in_[2], *in_[3], rotation()), rotated(*in_[1], *in_[2], *in_[3], rotation())};
       case Op::rope_one: return {rotated(x(), *in_[1], *in_[2], rotation())};
       case Op::attention: return {attend()};
       case Op::topk_route:
-        return chosen(best_experts(x(), at(1), {number_at(op_, 0), number_at(op_, 1), number_at(op_, 2), number_at(op_, 3), op_.number}));
+        return chosen(best_experts(
+            x(), at(1), {number_at(op_, 0), number_at(op_, 1), number_at(op_, 2), number_at(op_, 3), op_.number}));
       case Op::scatter_topk: return {scattered_routes(x(), *in_[1], in_[2]->columns())};
       case Op::experts: return {run_experts()};
       case Op::causal_conv: return {causal_conv(x(), *in_[1], at(2), context_.state->first)};
@@ -170,15 +177,16 @@ private:
   const Tensor<Real>* bias_of(std::int64_t keys) {
     const Tensor<Real>* bias = at(5);
     Tensor<Real>& kept = context_.state->third;
-    if (bias == nullptr || bias->shape[2] != 1 || (bias->shape[-1] == keys && kept.empty() && context_.past > 0)) return bias;
+    if (bias == nullptr || bias->shape[2] != 1 || (bias->shape[-1] == keys && kept.empty() && context_.past > 0))
+      return bias;
     kept = kept.empty() ? *bias : concat<Real>({&kept, bias}, 3);
     return &kept;
   }
 
   Tensor<Real> attend() {
     if (op_.text == kLightning)
-      return lightning_attention(x(), *in_[1], *in_[2], number_at(op_, kLightningLayer), number_at(op_, kLightningLayers),
-                                 context_.state->first);
+      return lightning_attention(x(), *in_[1], *in_[2], number_at(op_, kLightningLayer),
+                                 number_at(op_, kLightningLayers), context_.state->first);
     AttentionSettings settings;
     const std::int64_t heads = shape(0)[2];
     const bool alike = x().shape[1] == heads && in_[1]->shape[1] > 0 && heads % in_[1]->shape[1] == 0;
@@ -233,9 +241,11 @@ std::optional<std::string> unknown_function(const RecordedOp& op) {
   if (op.op == Op::act && op.text == "xielu" && op.inputs.size() < 3) return "xielu without its slopes";
   if (op.op == Op::experts && !is_known_gate(op.text)) return "experts with the function \"" + op.text + "\"";
   if (op.op == Op::scan && !is_known_scan(op.text)) return "the recurrence \"" + op.text + "\"";
-  if (op.op == Op::attention && !op.text.empty() && op.text != kLightning) return "attention of kind \"" + op.text + "\"";
+  if (op.op == Op::attention && !op.text.empty() && op.text != kLightning)
+    return "attention of kind \"" + op.text + "\"";
   const bool lacks_count = op.text == "lightning_indexer" && op.number <= 0;
-  if (op.op == Op::opaque && (lacks_count || !is_known_computation(op.text))) return "\"" + op.text + "\", which the description of this type leaves open";
+  if (op.op == Op::opaque && (lacks_count || !is_known_computation(op.text)))
+    return "\"" + op.text + "\", which the description of this type leaves open";
   return std::nullopt;
 }
 
@@ -254,7 +264,8 @@ std::optional<std::string> not_executable(const RecordedOp& op, const std::vecto
 }
 
 bool keeps_state(const RecordedOp& op) {
-  return op.primitive == Primitive::operation && (op.op == Op::attention || op.op == Op::causal_conv || op.op == Op::scan || op.op == Op::opaque || op.op == Op::previous);
+  return op.primitive == Primitive::operation && (op.op == Op::attention || op.op == Op::causal_conv ||
+                                                  op.op == Op::scan || op.op == Op::opaque || op.op == Op::previous);
 }
 
 template <class Real>

@@ -10,8 +10,8 @@
 
 namespace tpsim::exec {
 
-// What an operation leaves for the same operation of the next step: keys, values and what is added to the scores of the keys, or
-// a recurrence's state.
+// What an operation leaves for the same operation of the next step: keys, values and what is added to the scores of the
+// keys, or a recurrence's state.
 template <class Real>
 struct OperationState {
   Tensor<Real> first, second, third;

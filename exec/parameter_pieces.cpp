@@ -20,7 +20,8 @@ bool covers(const ShardSpec& spec, std::string_view name) {
     }
     int index = 0;
     std::size_t digits = 0;
-    while (digits < name.size() && digits < 9 && name[digits] >= '0' && name[digits] <= '9') index = index * 10 + (name[digits++] - '0');
+    while (digits < name.size() && digits < 9 && name[digits] >= '0' && name[digits] <= '9')
+      index = index * 10 + (name[digits++] - '0');
     const std::vector<int>& known = spec.indices[star++];
     if (digits == 0 || std::find(known.begin(), known.end(), index) == known.end()) return false;
     pattern.remove_prefix(1);
@@ -36,7 +37,8 @@ int differing_dim(const Shape& global, const Shape& local) {
   return -1;
 }
 
-// Rows of a tensor on disk that holds several parameters: the loader cuts that tensor, then takes the rank's part apart.
+// Rows of a tensor on disk that holds several parameters: the loader cuts that tensor, then takes the rank's part
+// apart.
 std::vector<Range> rows_of_fused(const CheckpointRule& rule, std::int64_t rows, int ranks, int rank) {
   const Range mine = chunk_range(rows * rule.parts, ranks, rank);
   const Range part = chunk_range(mine.size(), rule.parts, rule.part);
@@ -44,7 +46,8 @@ std::vector<Range> rows_of_fused(const CheckpointRule& rule, std::int64_t rows, 
 }
 
 const ShardSpec* find_spec(const Analysis& analysis, std::string_view name) {
-  const auto found = std::find_if(analysis.shards.begin(), analysis.shards.end(), [&](const ShardSpec& s) { return covers(s, name); });
+  const auto found =
+      std::find_if(analysis.shards.begin(), analysis.shards.end(), [&](const ShardSpec& s) { return covers(s, name); });
   return found == analysis.shards.end() ? nullptr : &*found;
 }
 

@@ -17,7 +17,8 @@ constexpr Scalar kScalar = std::is_same_v<Real, double> ? Scalar::float64 : Scal
 
 template <class Real>
 Numbers numbers_of(Tensor<Real>& x) {
-  return x.whole != nullptr ? Numbers{x.whole->data(), x.numel(), Scalar::int64} : Numbers{x.real->data(), x.numel(), kScalar<Real>};
+  return x.whole != nullptr ? Numbers{x.whole->data(), x.numel(), Scalar::int64}
+                            : Numbers{x.real->data(), x.numel(), kScalar<Real>};
 }
 
 std::string joined(const std::string& prefix, const std::string& module) {
@@ -53,7 +54,8 @@ float to_fp16(float value) {
 }
 
 Error misshapen(const RecordedOp& op, const std::string& module, const Shape& got, const Shape& recorded) {
-  Error error = input_error("an operation gives " + to_string(got) + " where the analysis has " + to_string(recorded), module);
+  Error error =
+      input_error("an operation gives " + to_string(got) + " where the analysis has " + to_string(recorded), module);
   error.kind = ErrorKind::internal;
   error.details.push_back("operation " + std::to_string(static_cast<int>(op.op)) + ", primitive " +
                           std::to_string(static_cast<int>(op.primitive)));
@@ -107,7 +109,8 @@ Result<Tensor<Real>> RankRun<Real>::forward(const Recorded& pass, const Tensor<R
 }
 
 template <class Real>
-Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Values& values, RunObserver<Real>* observer) {
+Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Values& values,
+                                     RunObserver<Real>* observer) {
   const std::string& prefix = pass.analysis.steps[step].prefix;
   const RecordedTrace& trace = pass.recording.traces[static_cast<std::size_t>(pass.analysis.steps[step].trace)];
   const bool layer = !prefix.empty();
@@ -121,7 +124,8 @@ Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Val
     for (; next_output < trace.outputs.size() && trace.outputs[next_output].after <= done; ++next_output) {
       const RecordedOutput& output = trace.outputs[next_output];
       const Tensor<Real>& value = values[static_cast<std::size_t>(output.value)];
-      if (observer != nullptr && value.real != nullptr) observer->module_returned(output, joined(prefix, output.module), value);
+      if (observer != nullptr && value.real != nullptr)
+        observer->module_returned(output, joined(prefix, output.module), value);
     }
   };
   for (std::size_t i = 0; i < trace.code.size(); ++i) {
@@ -150,7 +154,8 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std:
   }
   std::vector<const Tensor<Real>*> inputs;
   for (const int input : op.inputs) inputs.push_back(input < 0 ? nullptr : &values[static_cast<std::size_t>(input)]);
-  const bool collective = op.primitive == Primitive::reduce || op.primitive == Primitive::gather || op.primitive == Primitive::scatter;
+  const bool collective =
+      op.primitive == Primitive::reduce || op.primitive == Primitive::gather || op.primitive == Primitive::scatter;
   Values results;
   if (collective) {
     const Tensor<Real>& x = *inputs.front();
@@ -171,7 +176,8 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std:
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Shape& recorded = op.shapes[i].at(communicator_.rank());
     const bool as_given = op.primitive == Primitive::operation && op.op == Op::opaque;  // may differ per sequence
-    if (!(results[i].shape == recorded) && !op.data_dependent && !as_given) return misshapen(op, module, results[i].shape, recorded);
+    if (!(results[i].shape == recorded) && !op.data_dependent && !as_given)
+      return misshapen(op, module, results[i].shape, recorded);
     round(results[i]);
     values[static_cast<std::size_t>(op.outputs[i])] = std::move(results[i]);
   }
@@ -228,7 +234,8 @@ Result<Tensor<Real>> RankRun<Real>::scattered(const RecordedOp& op, const Tensor
   Tensor<Real> sorted = by_rank(x, dim, communicator_.size(), counts);
   const Range own = chunk_range(x.shape[dim], communicator_.size(), communicator_.rank());
   Tensor<Real> mine = make_like(x, x.shape.with(dim, own.size()));
-  if (auto done = communicator_.reduce_scatter(numbers_of(sorted), counts, numbers_of(mine)); !done) return done.error();
+  if (auto done = communicator_.reduce_scatter(numbers_of(sorted), counts, numbers_of(mine)); !done)
+    return done.error();
   return mine;
 }
 
@@ -236,7 +243,8 @@ template <class Real>
 void RankRun<Real>::round(Tensor<Real>& value) const {
   if (rounding_ == Rounding::none || value.real == nullptr) return;
   for (Real& x : *value.real)
-    x = static_cast<Real>(rounding_ == Rounding::bf16 ? to_bf16(static_cast<float>(x)) : to_fp16(static_cast<float>(x)));
+    x = static_cast<Real>(rounding_ == Rounding::bf16 ? to_bf16(static_cast<float>(x))
+                                                      : to_fp16(static_cast<float>(x)));
 }
 
 Result<void> check_executable(const Recorded& pass) {

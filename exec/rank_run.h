@@ -47,8 +47,10 @@ public:
   RankRun(const Model& model, const Weights& weights, Communicator& communicator, Rounding rounding)
       : model_(model), weights_(weights), communicator_(communicator), rounding_(rounding) {}
 
-  // Logits of new tokens [batch, tokens] behind `past` ones of earlier calls. Parameters are read when they are first needed.
-  Result<Tensor<Real>> forward(const Recorded& pass, const Tensor<Real>& ids, std::int64_t past, RunObserver<Real>* observer);
+  // Logits of new tokens [batch, tokens] behind `past` ones of earlier calls. Parameters are read when they are first
+  // needed.
+  Result<Tensor<Real>> forward(const Recorded& pass, const Tensor<Real>& ids, std::int64_t past,
+                               RunObserver<Real>* observer);
 
   const std::vector<ExecutedEvent>& events() const { return events_; }
 

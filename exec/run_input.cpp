@@ -11,7 +11,8 @@ namespace tpsim::exec {
 namespace {
 
 const CheckpointTensor* find_tensor(const Checkpoint& file, const std::string& name) {
-  const auto found = std::find_if(file.tensors.begin(), file.tensors.end(), [&](const auto& t) { return t.name == name; });
+  const auto found =
+      std::find_if(file.tensors.begin(), file.tensors.end(), [&](const auto& t) { return t.name == name; });
   return found == file.tensors.end() ? nullptr : &*found;
 }
 
@@ -30,7 +31,8 @@ std::vector<Wanted> values_of(const CheckpointTensor& tensor, const MappedFile& 
 
 Error input_fault(const std::string& path, const std::string& what) {
   Error error = input_error(what, path);
-  error.fixes.push_back("--input FILE.safetensors with input_ids [batch, tokens] of type int64, and, optionally, logits");
+  error.fixes.push_back(
+      "--input FILE.safetensors with input_ids [batch, tokens] of type int64, and, optionally, logits");
   return error;
 }
 
@@ -43,15 +45,18 @@ Result<RunInput> read_run_input(const std::string& path, std::int64_t vocabulary
   if (ids == nullptr) return input_fault(path, "the file has no tensor \"input_ids\"");
   const bool whole = ids->dtype == "I64" || ids->dtype == "I32";
   if (!whole || ids->shape.rank() != 2 || ids->shape.numel() == 0)
-    return input_fault(path, "input_ids is " + ids->dtype + " " + to_string(ids->shape) + "; whole numbers [batch, tokens] are needed");
+    return input_fault(path, "input_ids is " + ids->dtype + " " + to_string(ids->shape) +
+                                 "; whole numbers [batch, tokens] are needed");
   auto file = MappedFile::open(path);
   if (!file) return file.error();
   RunInput input;
   input.ids_shape = ids->shape;
-  input.ids = ids->dtype == "I64" ? values_of<std::int64_t, std::int64_t>(*ids, *file) : values_of<std::int32_t, std::int64_t>(*ids, *file);
+  input.ids = ids->dtype == "I64" ? values_of<std::int64_t, std::int64_t>(*ids, *file)
+                                  : values_of<std::int32_t, std::int64_t>(*ids, *file);
   for (const std::int64_t id : input.ids)
     if (id < 0 || (vocabulary > 0 && id >= vocabulary))
-      return input_fault(path, "token id " + std::to_string(id) + " is not in the vocabulary of " + std::to_string(vocabulary));
+      return input_fault(
+          path, "token id " + std::to_string(id) + " is not in the vocabulary of " + std::to_string(vocabulary));
   const CheckpointTensor* logits = find_tensor(*header, "logits");
   if (logits == nullptr) return input;
   if (logits->dtype != "F32") return input_fault(path, "logits are " + logits->dtype + "; F32 is needed");
@@ -64,7 +69,8 @@ RunInput seeded_input(std::int64_t batch, std::int64_t tokens, std::int64_t voca
   input.ids_shape = Shape{batch, tokens};
   std::mt19937_64 generator(seed);
   for (std::int64_t i = 0; i < batch * tokens; ++i)
-    input.ids.push_back(static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(std::max<std::int64_t>(1, vocabulary))));
+    input.ids.push_back(
+        static_cast<std::int64_t>(generator() % static_cast<std::uint64_t>(std::max<std::int64_t>(1, vocabulary))));
   return input;
 }
 

@@ -1,5 +1,5 @@
-// What a model is run on: token ids from a safetensors file, with the real logits beside them where the file has them, or ids from
-// a seed.
+// What a model is run on: token ids from a safetensors file, with the real logits beside them where the file has them,
+// or ids from a seed.
 #pragma once
 
 #include <cstdint>

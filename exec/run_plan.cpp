@@ -1,8 +1,6 @@
 #include "exec/run_plan.h"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
 #include <utility>
 
 #include "exec/thread_ranks.h"
@@ -39,61 +37,6 @@ std::int64_t bytes_of_outputs(const Recorded& pass, std::int64_t size) {
         for (const RankShapes& shape : op.shapes) bytes += shape.at(0).numel() * size;
   return bytes;
 }
-
-// What the modules of the unsharded model return, in order of the calls.
-template <class Real>
-class Reference final : public RunObserver<Real> {
-public:
-  // `all`: of every module; else of layers and the model only.
-  explicit Reference(bool all) : all_(all) {}
-  void module_returned(const RecordedOutput& output, const std::string& module, const Tensor<Real>& value) override {
-    if (all_ || output.module.empty()) returned_[module].push_back(value);
-  }
-  const Tensor<Real>* find(const std::string& module, std::size_t call) const {
-    const auto found = returned_.find(module);
-    return found == returned_.end() || call >= found->second.size() ? nullptr : &found->second[call];
-  }
-
-private:
-  bool all_;
-  std::map<std::string, std::vector<Tensor<Real>>> returned_;
-};
-
-// Compares what a rank's modules return with the unsharded model's.
-template <class Real>
-class Comparison final : public RunObserver<Real> {
-public:
-  Comparison(const Reference<Real>& reference, int rank, double epsilon, std::int64_t reduction)
-      : reference_(reference), rank_(rank), epsilon_(epsilon), reduction_(reduction) {}
-
-  void module_returned(const RecordedOutput& output, const std::string& module, const Tensor<Real>& value) override {
-    const std::size_t call = calls_[module]++;
-    ++depth_;
-    if (output.layout.content == Content::partial) return;  // nothing of the unsharded model to compare with
-    const Tensor<Real>* whole = reference_.find(module, call);
-    if (whole == nullptr) return;
-    static const std::vector<Range> kAll;
-    const bool sharded = output.layout.content == Content::sharded;
-    ModuleError result;
-    result.module = module;
-    result.error = error_of(value, *whole, output.layout.dim, sharded ? output.ranges[static_cast<std::size_t>(rank_)] : kAll);
-    if (result.error) result.band = rounding_band(epsilon_, reduction_, depth_, std::max(result.error->reference_rms, kSmall));
-    result.inside = result.error && result.error->finite && result.error->max_abs <= result.band;
-    errors.push_back(std::move(result));
-  }
-
-  std::vector<ModuleError> errors;
-
-private:
-  static constexpr double kSmall = 1e-6;
-
-  const Reference<Real>& reference_;
-  int rank_;
-  double epsilon_;
-  std::int64_t reduction_;
-  std::int64_t depth_ = 0;
-  std::map<std::string, std::size_t> calls_;
-};
 
 template <class Real>
 std::vector<std::int64_t> best_tokens(const Tensor<Real>& logits) {
@@ -134,8 +77,8 @@ struct RankResult {
 };
 
 template <class Real>
-Result<RankResult<Real>> run_rank(const RunRequest& request, const std::vector<Recorded>& passes, Communicator& communicator,
-                                  RunObserver<Real>* observer) {
+Result<RankResult<Real>> run_rank(const RunRequest& request, const std::vector<Recorded>& passes,
+                                  Communicator& communicator, RunObserver<Real>* observer) {
   RankRun<Real> rank(*request.model, *request.weights, communicator, rounding_of(request.dtype));
   auto logits = rank.forward(passes.front(), make_ids<Real>(request.ids_shape, request.ids), 0, observer);
   if (!logits) return logits.error();
@@ -144,12 +87,14 @@ Result<RankResult<Real>> run_rank(const RunRequest& request, const std::vector<R
   if (request.generate > 0) result.generated.resize(batch);
   Tensor<Real> last = *logits;
   for (int step = 0; step < request.generate; ++step) {
-    if (last.shape.rank() != 3) return input_error("the model gives no logits [batch, tokens, vocabulary] to choose tokens from");
+    if (last.shape.rank() != 3)
+      return input_error("the model gives no logits [batch, tokens, vocabulary] to choose tokens from");
     const auto tokens = best_tokens(last);
     for (std::size_t b = 0; b < batch; ++b) result.generated[b].push_back(tokens[b]);
     if (step + 1 == request.generate) break;
-    auto next = rank.forward(passes[static_cast<std::size_t>(step) + 1], make_ids<Real>(Shape{request.ids_shape[0], 1}, tokens),
-                             request.ids_shape[1] + step, nullptr);
+    auto next =
+        rank.forward(passes[static_cast<std::size_t>(step) + 1], make_ids<Real>(Shape{request.ids_shape[0], 1}, tokens),
+                     request.ids_shape[1] + step, nullptr);
     if (!next) return next.error();
     last = *std::move(next);
   }
@@ -188,86 +133,121 @@ std::vector<ModuleError> of_layers(const std::vector<ModuleError>& errors, const
   return layers;
 }
 
+// The two runs of one request and what they say about each other.
 template <class Real>
-Result<RunOutcome> run_in(const RunRequest& request, const RankLauncher& launch) {
-  AnalysisRequest alone = request.analysis;
-  alone.parallelism = {};
-  alone.plan = {};
-  alone.plan.kind = PlanKind::none;
-  const auto unsharded = record(request, alone);
-  if (!unsharded) return unsharded.error();
-  const auto sharded = record(request, request.analysis);
-  if (!sharded) return sharded.error();
-  if (unsharded->front().analysis.verdict != Verdict::right) {
-    Error error = input_error("the model's forward pass is not described, so it cannot be executed");
-    return error;
-  }
-  if (auto known = check_executable(unsharded->front()); !known) return known.error();
+class PlanRun {
+public:
+  PlanRun(const RunRequest& request, const RankLauncher& launch) : request_(request), launch_(launch) {}
 
-  RunOutcome outcome;
-  outcome.analysis = sharded->front().analysis;
-  Reference<Real> reference(bytes_of_outputs(unsharded->front(), sizeof(Real)) < kMostKept);
-  RankResult<Real> whole;
-  auto done = run_on_threads(1, [&](Communicator& communicator) -> Result<void> {
-    auto result = run_rank<Real>(request, *unsharded, communicator, &reference);
-    if (!result) return result.error();
-    whole = *std::move(result);
+  Result<RunOutcome> run() {
+    if (auto done = prepare(); !done) return done.error();
+    if (auto done = run_unsharded(); !done) return done.error();
+    if (outcome_.analysis.verdict == Verdict::error) {
+      outcome_.verdict = Verdict::error;
+      return std::move(outcome_);
+    }
+    if (auto known = check_executable(sharded_.front()); !known) return known.error();
+    if (auto done = run_sharded(); !done) return done.error();
+    judge();
+    return std::move(outcome_);
+  }
+
+private:
+  Result<void> prepare() {
+    AnalysisRequest alone = request_.analysis;
+    alone.parallelism = {};
+    alone.plan = {};
+    alone.plan.kind = PlanKind::none;
+    auto unsharded = record(request_, alone);
+    if (!unsharded) return unsharded.error();
+    auto sharded = record(request_, request_.analysis);
+    if (!sharded) return sharded.error();
+    unsharded_ = *std::move(unsharded);
+    sharded_ = *std::move(sharded);
+    outcome_.analysis = sharded_.front().analysis;
+    if (unsharded_.front().analysis.verdict != Verdict::right)
+      return input_error("the model's forward pass is not described, so it cannot be executed");
+    reference_ = Reference<Real>(bytes_of_outputs(unsharded_.front(), sizeof(Real)) < kMostKept);
+    return check_executable(unsharded_.front());
+  }
+
+  Result<void> run_unsharded() {
+    const auto done = run_on_threads(1, [&](Communicator& communicator) -> Result<void> {
+      auto result = run_rank<Real>(request_, unsharded_, communicator, &reference_);
+      if (!result) return result.error();
+      whole_ = *std::move(result);
+      return {};
+    });
+    if (!done) return done;
+    outcome_.generated_unsharded = whole_.generated;
+    return compare_with_real_logits();
+  }
+
+  Result<void> compare_with_real_logits() {
+    if (request_.reference_logits.empty()) return {};
+    Tensor<Real> logits = make_tensor<Real>(whole_.logits.shape);
+    if (logits.real->size() != request_.reference_logits.size())
+      return input_error("the reference logits are not of the shape " + to_string(logits.shape) +
+                         " that the model gives");
+    std::copy(request_.reference_logits.begin(), request_.reference_logits.end(), logits.real->begin());
+    outcome_.unsharded_vs_reference = error_of<Real>(whole_.logits, logits, 0, {});
     return {};
-  });
-  if (!done) return done.error();
-  outcome.generated_unsharded = whole.generated;
-  if (!request.reference_logits.empty()) {
-    Tensor<Real> logits = make_tensor<Real>(whole.logits.shape);
-    if (logits.real->size() != request.reference_logits.size())
-      return input_error("the reference logits are not of the shape " + to_string(whole.logits.shape) + " that the model gives");
-    std::copy(request.reference_logits.begin(), request.reference_logits.end(), logits.real->begin());
-    outcome.unsharded_vs_reference = error_of<Real>(whole.logits, logits, 0, {});
   }
-  if (outcome.analysis.verdict == Verdict::error) {
-    outcome.verdict = Verdict::error;
-    return outcome;
-  }
-  if (auto known = check_executable(sharded->front()); !known) return known.error();
 
-  const int ranks = outcome.analysis.ranks();
-  const double epsilon = epsilon_of(request);
-  const std::int64_t reduction = longest_reduction(*request.model);
-  std::vector<RankResult<Real>> results(static_cast<std::size_t>(ranks));
-  std::vector<std::vector<ModuleError>> errors(static_cast<std::size_t>(ranks));
-  done = launch(ranks, [&](Communicator& communicator) -> Result<void> {
-    const auto rank = static_cast<std::size_t>(communicator.rank());
-    Comparison<Real> comparison(reference, communicator.rank(), epsilon, reduction);
-    auto result = run_rank<Real>(request, *sharded, communicator, &comparison);
-    if (!result) return result.error();
-    results[rank] = *std::move(result);
-    errors[rank] = std::move(comparison.errors);
-    return {};
-  });
-  if (!done) return done.error();
-
-  outcome.events = results.front().events;
-  outcome.events_as_analysed = outcome.events == analysed_events(outcome.analysis, outcome.events);
-  outcome.generated = results.front().generated;
-  outcome.layers = of_layers(errors.front(), outcome.analysis);
-  std::int64_t depth = 0;
-  for (const auto& list : errors) depth = std::max(depth, static_cast<std::int64_t>(list.size()));
-  bool right = true;
-  for (const RankResult<Real>& result : results) {
-    const auto error = error_of<Real>(result.logits, whole.logits, 0, {});
-    if (error) outcome.band = rounding_band(epsilon, reduction, depth, error->reference_rms);
-    const bool worst = error && (!outcome.sharded_vs_unsharded || error->max_abs > outcome.sharded_vs_unsharded->max_abs);
-    if (worst) outcome.sharded_vs_unsharded = error;
-    right = right && error && error->finite && error->max_abs <= outcome.band;
+  Result<void> run_sharded() {
+    const auto ranks = static_cast<std::size_t>(outcome_.analysis.ranks());
+    results_.resize(ranks);
+    errors_.resize(ranks);
+    const std::int64_t reduction = longest_reduction(*request_.model);
+    return launch_(static_cast<int>(ranks), [&](Communicator& communicator) -> Result<void> {
+      const auto rank = static_cast<std::size_t>(communicator.rank());
+      Comparison<Real> comparison(reference_, communicator.rank(), epsilon_of(request_), reduction);
+      auto result = run_rank<Real>(request_, sharded_, communicator, &comparison);
+      if (!result) return result.error();
+      results_[rank] = *std::move(result);
+      errors_[rank] = std::move(comparison.errors);
+      return {};
+    });
   }
-  outcome.verdict = right ? Verdict::right : Verdict::wrong;
-  if (!right) outcome.first_divergent = first_outside(errors);
-  return outcome;
-}
+
+  void judge() {
+    outcome_.events = results_.front().events;
+    outcome_.events_as_analysed = outcome_.events == analysed_events(outcome_.analysis, outcome_.events);
+    outcome_.generated = results_.front().generated;
+    outcome_.layers = of_layers(errors_.front(), outcome_.analysis);
+    std::int64_t depth = 0;
+    for (const auto& list : errors_) depth = std::max(depth, static_cast<std::int64_t>(list.size()));
+    bool right = true;
+    for (const RankResult<Real>& result : results_) right &= judge_logits(result.logits, depth);
+    outcome_.verdict = right ? Verdict::right : Verdict::wrong;
+    if (!right) outcome_.first_divergent = first_outside(errors_);
+  }
+
+  // Whether a rank's logits are the unsharded model's; keeps the largest error.
+  bool judge_logits(const Tensor<Real>& logits, std::int64_t depth) {
+    const auto error = error_of<Real>(logits, whole_.logits, 0, {});
+    if (!error) return false;
+    outcome_.band =
+        rounding_band(epsilon_of(request_), longest_reduction(*request_.model), depth, error->reference_rms);
+    std::optional<ErrorSize>& worst = outcome_.sharded_vs_unsharded;
+    if (!worst || error->max_abs > worst->max_abs) worst = error;
+    return error->finite && error->max_abs <= outcome_.band;
+  }
+
+  const RunRequest& request_;
+  const RankLauncher& launch_;
+  std::vector<Recorded> unsharded_, sharded_;
+  Reference<Real> reference_{true};
+  RankResult<Real> whole_;
+  std::vector<RankResult<Real>> results_;         // by rank
+  std::vector<std::vector<ModuleError>> errors_;  // by rank
+  RunOutcome outcome_;
+};
 
 }  // namespace
 
 Result<RunOutcome> run_plan(const RunRequest& request, const RankLauncher& launch) {
-  return request.float64 ? run_in<double>(request, launch) : run_in<float>(request, launch);
+  return request.float64 ? PlanRun<double>(request, launch).run() : PlanRun<float>(request, launch).run();
 }
 
 }  // namespace tpsim::exec

@@ -10,6 +10,7 @@
 #include "core/model.h"
 #include "exec/communicator.h"
 #include "exec/compare.h"
+#include "exec/module_outputs.h"
 #include "exec/rank_run.h"
 #include "exec/weights.h"
 
@@ -22,19 +23,12 @@ struct RunRequest {
   const Model* model = nullptr;
   AnalysisRequest analysis;  // dialect, plan and sizes; batch and tokens are those of `ids`
   const Weights* weights = nullptr;
-  Shape ids_shape;           // [batch, tokens]
+  Shape ids_shape;  // [batch, tokens]
   std::vector<std::int64_t> ids;
   std::vector<float> reference_logits;  // [batch, tokens, vocabulary] of the unsharded model, empty = none
   DType dtype = DType::fp32;            // fp32, bf16 or fp16: results are rounded to it
   bool float64 = false;                 // computes in double instead of float
   int generate = 0;                     // greedy tokens after the input
-};
-
-struct ModuleError {
-  std::string module;
-  std::optional<ErrorSize> error;  // none: the shapes differ
-  double band = 0;
-  bool inside = true;
 };
 
 struct RunOutcome {
@@ -44,15 +38,15 @@ struct RunOutcome {
   std::optional<ErrorSize> sharded_vs_unsharded;  // of the worst rank; none: not run, or logits of another shape
   double band = 0;
   std::optional<ModuleError> first_divergent;
-  std::vector<ModuleError> layers;       // of rank 0
-  std::vector<ExecutedEvent> events;     // of rank 0
+  std::vector<ModuleError> layers;    // of rank 0
+  std::vector<ExecutedEvent> events;  // of rank 0
   bool events_as_analysed = true;
-  std::vector<std::vector<std::int64_t>> generated;            // by sequence
+  std::vector<std::vector<std::int64_t>> generated;  // by sequence
   std::vector<std::vector<std::int64_t>> generated_unsharded;
 };
 
-// Errors: an operation without a kernel, weights that cannot be used, an interruption. A plan that raises is not run: the verdict
-// says so.
+// Errors: an operation without a kernel, weights that cannot be used, an interruption. A plan that raises is not run:
+// the verdict says so.
 Result<RunOutcome> run_plan(const RunRequest& request, const RankLauncher& launch);
 
 }  // namespace tpsim::exec

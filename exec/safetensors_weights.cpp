@@ -77,8 +77,8 @@ public:
     const bool same_form = how_ == CheckpointConversion::rename || how_ == CheckpointConversion::prefix;
     if (total == wanted && !(same_form && !(sources_.front().tensor->shape == global_))) return std::nullopt;
     return "the file holds " + to_string(sources_.front().tensor->shape) +
-           (sources_.size() > 1 ? " (" + std::to_string(sources_.size()) + " pieces)" : std::string()) + ", the model needs " +
-           to_string(global_);
+           (sources_.size() > 1 ? " (" + std::to_string(sources_.size()) + " pieces)" : std::string()) +
+           ", the model needs " + to_string(global_);
   }
 
   // Whether the elements of the last dimension lie one behind the other on disk.
@@ -113,7 +113,8 @@ private:
       }
       case CheckpointConversion::concat: return of_pieces(0, sources_.size(), index, 0);
       case CheckpointConversion::stack:
-      case CheckpointConversion::stack_concat: return of_pieces(static_cast<std::size_t>(index[0]) * pieces_, pieces_, index, 1);
+      case CheckpointConversion::stack_concat:
+        return of_pieces(static_cast<std::size_t>(index[0]) * pieces_, pieces_, index, 1);
       case CheckpointConversion::interleave: return element(sources_.front(), interleaved(index), 0);
     }
     return element(sources_.front(), index, 0);
@@ -158,7 +159,8 @@ private:
   std::size_t pieces_ = 1;
 };
 
-// Calls f(index) for every element of the piece in its own order; `runs`: for the first of each run of the last dimension.
+// Calls f(index) for every element of the piece in its own order; `runs`: for the first of each run of the last
+// dimension.
 template <class F>
 void each_element(const ParameterPiece& piece, bool runs, F f) {
   Shape local = piece.local();
@@ -200,7 +202,7 @@ public:
       if (runs)
         conversion->read_run(index, piece.global[-1], factor, values);
       else
-        values.push_back((*conversion)(index) * factor);
+        values.push_back((*conversion)(index)*factor);
     });
     for (std::size_t i = 0; i < values.size(); ++i)
       if (!std::isfinite(values[i])) return not_a_number(piece, i, values[i]);
@@ -227,7 +229,8 @@ private:
     }
     if (!sources) return sources.error();
     const auto how = rule == nullptr ? CheckpointConversion::rename : rule->how;
-    Conversion conversion(how, rule == nullptr ? 0 : rule->part, rule == nullptr ? 1 : rule->parts, piece.global, *std::move(sources));
+    Conversion conversion(how, rule == nullptr ? 0 : rule->part, rule == nullptr ? 1 : rule->parts, piece.global,
+                          *std::move(sources));
     if (const auto misfit = conversion.misfit()) return input_error(*misfit, piece.name);
     return conversion;
   }
@@ -243,7 +246,8 @@ private:
         if (tensor.dtype == known.name) type = &known;
       if (type == nullptr) return input_error("weights of type " + tensor.dtype + " cannot be computed with", name);
       const auto bytes = files_[static_cast<std::size_t>(tensor.file)].bytes();
-      if (tensor.begin < 0 || static_cast<std::size_t>(tensor.begin + tensor.bytes) > bytes.size()) return cut_off(name);
+      if (tensor.begin < 0 || static_cast<std::size_t>(tensor.begin + tensor.bytes) > bytes.size())
+        return cut_off(name);
       sources.push_back({&tensor, bytes.data() + tensor.begin, type});
     }
     return sources;

@@ -49,7 +49,8 @@ public:
     for (std::int64_t o = 0; o < outer; ++o)
       for (const Range& range : ranges)
         for (std::int64_t i = (o * extent + range.begin) * inner; i < (o * extent + range.end) * inner; ++i)
-          values.push_back(static_cast<float>((mean + spread * drawn(key + static_cast<std::uint64_t>(i))) * piece.factor));
+          values.push_back(
+              static_cast<float>((mean + spread * drawn(key + static_cast<std::uint64_t>(i))) * piece.factor));
     return values;
   }
 

@@ -1,5 +1,5 @@
-// A dense row-major tensor in memory: real numbers (computed in `Real`, float or double) or whole numbers (ids, positions, routes).
-// Copies share the values; a tensor whose values are shared is never written to.
+// A dense row-major tensor in memory: real numbers (computed in `Real`, float or double) or whole numbers (ids,
+// positions, routes). Copies share the values; a tensor whose values are shared is never written to.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace tpsim::exec {
 template <class Real>
 struct Tensor {
   Shape shape;
-  std::shared_ptr<std::vector<Real>> real;           // null where the tensor holds whole numbers
+  std::shared_ptr<std::vector<Real>> real;  // null where the tensor holds whole numbers
   std::shared_ptr<std::vector<std::int64_t>> whole;
 
   bool empty() const { return real == nullptr && whole == nullptr; }

@@ -71,8 +71,8 @@ public:
       if (letter != letters_.end()) {
         const std::size_t expected = static_cast<std::size_t>(values.count) * size_of(values.scalar);
         if (letter->bytes.size() != expected)
-          return input_error("rank " + std::to_string(from) + " sends " + std::to_string(letter->bytes.size()) + " bytes where " +
-                             std::to_string(expected) + " are expected");
+          return input_error("rank " + std::to_string(from) + " sends " + std::to_string(letter->bytes.size()) +
+                             " bytes where " + std::to_string(expected) + " are expected");
         std::memcpy(values.data, letter->bytes.data(), expected);
         letters_.erase(letter);
         return {};
@@ -153,7 +153,9 @@ public:
     if (auto met = bring(CollectiveOp::all_gather, mine, {}); !met) return met;
     std::int64_t total = 0;
     for (int r = 0; r < size(); ++r) total += group_.offer(r).give.count;
-    if (total != all.count) return misfit("the ranks gather " + std::to_string(total) + " numbers where " + std::to_string(all.count) + " are expected");
+    if (total != all.count)
+      return misfit("the ranks gather " + std::to_string(total) + " numbers where " + std::to_string(all.count) +
+                    " are expected");
     std::int64_t place = 0;
     for (int r = 0; r < size(); ++r) {
       const Numbers& give = group_.offer(r).give;
@@ -207,16 +209,16 @@ private:
     if (auto met = group_.meet(); !met) return met;
     for (int r = 0; r < size(); ++r)
       if (group_.offer(r).op != op)
-        return misfit("rank " + std::to_string(rank_) + " calls " + to_string(op) + " while rank " + std::to_string(r) + " calls " +
-                      to_string(group_.offer(r).op));
+        return misfit("rank " + std::to_string(rank_) + " calls " + to_string(op) + " while rank " + std::to_string(r) +
+                      " calls " + to_string(group_.offer(r).op));
     return {};
   }
 
   Result<void> same_counts() {
     for (int r = 0; r < size(); ++r)
       if (group_.offer(r).give.count != group_.offer(rank_).give.count)
-        return misfit("rank " + std::to_string(rank_) + " brings " + std::to_string(group_.offer(rank_).give.count) + " numbers and rank " +
-                      std::to_string(r) + " " + std::to_string(group_.offer(r).give.count));
+        return misfit("rank " + std::to_string(rank_) + " brings " + std::to_string(group_.offer(rank_).give.count) +
+                      " numbers and rank " + std::to_string(r) + " " + std::to_string(group_.offer(r).give.count));
     return {};
   }
 

@@ -1,4 +1,5 @@
-// Where the ranks' parameters come from: a checkpoint, of which each rank reads its own part, or numbers drawn from a seed.
+// Where the ranks' parameters come from: a checkpoint, of which each rank reads its own part, or numbers drawn from a
+// seed.
 #pragma once
 
 #include <memory>
@@ -14,7 +15,7 @@ namespace tpsim::exec {
 
 // What one rank needs of one parameter or buffer.
 struct ParameterPiece {
-  std::string name;           // of the module, ties resolved
+  std::string name;  // of the module, ties resolved
   Shape global;
   int dim = -1;               // -1: all of it
   std::vector<Range> ranges;  // of that dimension, in the order in which they lie on the rank
@@ -32,8 +33,8 @@ public:
 // `checkpoint`: headers as core reads them. The model must outlive the weights.
 Result<std::unique_ptr<Weights>> open_weights(const Model& model, const Checkpoint& checkpoint);
 
-// The same numbers for every number of ranks. Matrices are scaled so that activations keep their size, norms lie around 1
-// and biases around 0, so that an error anywhere shows in the output.
+// The same numbers for every number of ranks. Matrices are scaled so that activations keep their size, norms lie around
+// 1 and biases around 0, so that an error anywhere shows in the output.
 std::unique_ptr<Weights> seeded_weights(std::uint64_t seed);
 
 // What `rank` holds of the parameter with this concrete name under the plan of the analysis.

@@ -36,7 +36,8 @@ struct Head {
 template <class Real>
 class HeadAttention {
 public:
-  HeadAttention(const AttentionSettings& s, std::int64_t queries, std::int64_t keys, std::int64_t width, std::int64_t values)
+  HeadAttention(const AttentionSettings& s, std::int64_t queries, std::int64_t keys, std::int64_t width,
+                std::int64_t values)
       : s_(s), queries_(queries), keys_(keys), width_(width), values_(values), scores_(static_cast<std::size_t>(keys)) {
     scale_ = static_cast<Real>(s.scale != 0 ? s.scale : 1 / std::sqrt(static_cast<double>(width)));
   }
@@ -77,7 +78,7 @@ private:
     Real most = *std::max_element(first, last);
     if (sink != nullptr) most = std::max(most, *sink);
     Real sum = sink == nullptr ? Real(0) : std::exp(*sink - most);
-    for (auto at = first; at != last; ++at) sum += *at = std::exp(*at - most);
+    for (auto at = first; at != last; ++at) sum += * at = std::exp(*at - most);
     for (auto at = first; at != last; ++at) *at /= sum;
   }
 
@@ -117,7 +118,7 @@ Tensor<Real> attention(const Tensor<Real>& q, const Tensor<Real>& k, const Tenso
 
 template Tensor<float> attention(const Tensor<float>&, const Tensor<float>&, const Tensor<float>&, const Tensor<float>*,
                                  const Tensor<float>*, const AttentionSettings&);
-template Tensor<double> attention(const Tensor<double>&, const Tensor<double>&, const Tensor<double>&, const Tensor<double>*,
-                                  const Tensor<double>*, const AttentionSettings&);
+template Tensor<double> attention(const Tensor<double>&, const Tensor<double>&, const Tensor<double>&,
+                                  const Tensor<double>*, const Tensor<double>*, const AttentionSettings&);
 
 }  // namespace tpsim::exec

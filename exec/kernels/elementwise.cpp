@@ -81,7 +81,8 @@ Function<Real> find_function(std::string_view name) {
       NamedFunction<Real>{"silu", [](Real x) { return x * sigmoid(x); }},
       NamedFunction<Real>{"swish", [](Real x) { return x * sigmoid(x); }},
       NamedFunction<Real>{"gelu", [](Real x) { return Real(0.5) * x * (Real(1) + std::erf(x * Real(M_SQRT1_2))); }},
-      NamedFunction<Real>{"gelu_python", [](Real x) { return Real(0.5) * x * (Real(1) + std::erf(x * Real(M_SQRT1_2))); }},
+      NamedFunction<Real>{"gelu_python",
+                          [](Real x) { return Real(0.5) * x * (Real(1) + std::erf(x * Real(M_SQRT1_2))); }},
       NamedFunction<Real>{"gelu_new", [](Real x) { return gelu_tanh(x); }},
       NamedFunction<Real>{"gelu_fast", [](Real x) { return gelu_tanh(x); }},
       NamedFunction<Real>{"gelu_pytorch_tanh", [](Real x) { return gelu_tanh(x); }},
@@ -104,7 +105,8 @@ Function<Real> find_function(std::string_view name) {
 // The xIELU paper's function (arXiv 2411.13010) with trained slopes, as the model class computes it.
 template <class Real>
 void xielu(Tensor<Real>& x, const std::vector<const Tensor<Real>*>& own) {
-  const Real beta = own.size() > 2 ? own[2]->data()[0] : Real(0.5), eps = own.size() > 3 ? own[3]->data()[0] : Real(-1e-6);
+  const Real beta = own.size() > 2 ? own[2]->data()[0] : Real(0.5),
+             eps = own.size() > 3 ? own[3]->data()[0] : Real(-1e-6);
   const Real positive = softplus(own[0]->data()[0]), negative = beta + softplus(own[1]->data()[0]);
   for (Real& v : *x.real)
     v = v > 0 ? positive * v * v + beta * v : (std::expm1(std::min(v, eps)) - v) * negative + beta * v;
@@ -121,14 +123,16 @@ Tensor<Real> binary(Arithmetic op, const Tensor<Real>& a, const Tensor<Real>& b,
     for (std::int64_t i = 0, n = out.numel(); i < n; ++i) to[i] = apply(op, pa[i], pb[i]);
     return result;
   }
-  each_broadcast(a.shape, b.shape, out, [&](std::int64_t i, std::int64_t ia, std::int64_t ib) { to[i] = apply(op, pa[ia], pb[ib]); });
+  each_broadcast(a.shape, b.shape, out,
+                 [&](std::int64_t i, std::int64_t ia, std::int64_t ib) { to[i] = apply(op, pa[ia], pb[ib]); });
   return result;
 }
 
 template <class Real>
 Tensor<Real> scaled(const Tensor<Real>& x, double factor) {
   Tensor<Real> result = make_tensor<Real>(x.shape);
-  std::transform(x.real->begin(), x.real->end(), result.real->begin(), [f = static_cast<Real>(factor)](Real v) { return v * f; });
+  std::transform(x.real->begin(), x.real->end(), result.real->begin(),
+                 [f = static_cast<Real>(factor)](Real v) { return v * f; });
   return result;
 }
 
@@ -136,9 +140,11 @@ template <class Real>
 Tensor<Real> shifted(const Tensor<Real>& x, double by) {
   Tensor<Real> result = make_like(x, x.shape);
   if (x.whole != nullptr)
-    std::transform(x.whole->begin(), x.whole->end(), result.whole->begin(), [b = static_cast<std::int64_t>(by)](std::int64_t v) { return v + b; });
+    std::transform(x.whole->begin(), x.whole->end(), result.whole->begin(),
+                   [b = static_cast<std::int64_t>(by)](std::int64_t v) { return v + b; });
   else
-    std::transform(x.real->begin(), x.real->end(), result.real->begin(), [b = static_cast<Real>(by)](Real v) { return v + b; });
+    std::transform(x.real->begin(), x.real->end(), result.real->begin(),
+                   [b = static_cast<Real>(by)](Real v) { return v + b; });
   return result;
 }
 
@@ -214,22 +220,24 @@ Tensor<Real> standardised(const Tensor<Real>& x, const NormNumbers& numbers) {
 }  // namespace
 
 template <class Real>
-Tensor<Real> norm(const Tensor<Real>& x, const Tensor<Real>* weight, const Tensor<Real>* bias, const NormNumbers& numbers,
-                  const Shape& out) {
+Tensor<Real> norm(const Tensor<Real>& x, const Tensor<Real>* weight, const Tensor<Real>* bias,
+                  const NormNumbers& numbers, const Shape& out) {
   Tensor<Real> result = standardised(x, numbers);
   if (weight != nullptr)
     result = binary(Arithmetic::mul, result, numbers.offset == 0 ? *weight : shifted(*weight, numbers.offset), out);
   return bias == nullptr ? result : binary(Arithmetic::add, result, *bias, out);
 }
 
-#define TPSIM_INSTANTIATE(Real)                                                                                       \
-  template Tensor<Real> binary(Arithmetic, const Tensor<Real>&, const Tensor<Real>&, const Shape&);                   \
-  template Tensor<Real> scaled(const Tensor<Real>&, double);                                                          \
-  template Tensor<Real> shifted(const Tensor<Real>&, double);                                                         \
-  template Tensor<Real> activated(const Tensor<Real>&, std::string_view, double, const std::vector<const Tensor<Real>*>&); \
-  template Tensor<Real> softmax(const Tensor<Real>&);                                                                 \
-  template Tensor<Real> normalised(const Tensor<Real>&);                                                              \
-  template Tensor<Real> norm(const Tensor<Real>&, const Tensor<Real>*, const Tensor<Real>*, const NormNumbers&, const Shape&);
+#define TPSIM_INSTANTIATE(Real)                                                                                 \
+  template Tensor<Real> binary(Arithmetic, const Tensor<Real>&, const Tensor<Real>&, const Shape&);             \
+  template Tensor<Real> scaled(const Tensor<Real>&, double);                                                    \
+  template Tensor<Real> shifted(const Tensor<Real>&, double);                                                   \
+  template Tensor<Real> activated(const Tensor<Real>&, std::string_view, double,                                \
+                                  const std::vector<const Tensor<Real>*>&);                                     \
+  template Tensor<Real> softmax(const Tensor<Real>&);                                                           \
+  template Tensor<Real> normalised(const Tensor<Real>&);                                                        \
+  template Tensor<Real> norm(const Tensor<Real>&, const Tensor<Real>*, const Tensor<Real>*, const NormNumbers&, \
+                             const Shape&);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)
 #undef TPSIM_INSTANTIATE

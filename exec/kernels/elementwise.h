@@ -1,4 +1,5 @@
-// Elementwise kernels with torch's broadcasting, activation functions by name, softmax and norms over the last dimension.
+// Elementwise kernels with torch's broadcasting, activation functions by name, softmax and norms over the last
+// dimension.
 #pragma once
 
 #include <optional>
@@ -34,11 +35,11 @@ Tensor<Real> normalised(const Tensor<Real>& x);
 struct NormNumbers {
   bool centred = false;  // layer norm: the mean is taken off first
   double eps = 0;
-  double offset = 0;     // of the weight
+  double offset = 0;  // of the weight
 };
 // Null weight or bias: none. `out`: x's shape, or wider where a weight has more columns.
 template <class Real>
-Tensor<Real> norm(const Tensor<Real>& x, const Tensor<Real>* weight, const Tensor<Real>* bias, const NormNumbers& numbers,
-                  const Shape& out);
+Tensor<Real> norm(const Tensor<Real>& x, const Tensor<Real>* weight, const Tensor<Real>* bias,
+                  const NormNumbers& numbers, const Shape& out);
 
 }  // namespace tpsim::exec

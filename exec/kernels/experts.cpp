@@ -20,8 +20,9 @@ template <class Real>
 std::vector<std::int64_t> largest(const Real* values, std::int64_t n, std::int64_t k) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(order.begin(), order.begin() + k, order.end(),
-                    [&](std::int64_t a, std::int64_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
+  std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](std::int64_t a, std::int64_t b) {
+    return values[a] != values[b] ? values[a] > values[b] : a < b;
+  });
   order.resize(static_cast<std::size_t>(k));
   return order;
 }
@@ -57,7 +58,8 @@ template <class Real>
 Routes<Real> best_experts(const Tensor<Real>& scores, const Tensor<Real>* choice, const Routing& routing) {
   const std::int64_t n = scores.columns(), rows = scores.rows();
   const Shape shape = scores.shape.with(scores.shape.rank() - 1, routing.k);
-  Routes<Real> routes{make_tensor<Real>(shape), make_ids<Real>(shape, std::vector<std::int64_t>(static_cast<std::size_t>(shape.numel())))};
+  Routes<Real> routes{make_tensor<Real>(shape),
+                      make_ids<Real>(shape, std::vector<std::int64_t>(static_cast<std::size_t>(shape.numel())))};
   for (std::int64_t row = 0; row < rows; ++row) {
     const Real* by = (choice == nullptr ? scores : *choice).data() + row * n;
     std::vector<Real> kept;
@@ -89,7 +91,8 @@ Tensor<Real> scattered_routes(const Tensor<Real>& weights, const Tensor<Real>& i
 }
 
 template <class Real>
-Routes<Real> own_routes(const Tensor<Real>& weights, const Tensor<Real>& indices, std::int64_t held, int rank, bool dense) {
+Routes<Real> own_routes(const Tensor<Real>& weights, const Tensor<Real>& indices, std::int64_t held, int rank,
+                        bool dense) {
   Routes<Real> own{weights, make_ids<Real>(indices.shape, *indices.whole)};
   if (dense) {
     const std::int64_t all = weights.columns();
@@ -110,7 +113,8 @@ Routes<Real> own_routes(const Tensor<Real>& weights, const Tensor<Real>& indices
 }
 
 template <class Real>
-ExpertRows<Real> expert_rows(const Tensor<Real>& x, const Tensor<Real>& indices, const Tensor<Real>& weights, std::int64_t expert) {
+ExpertRows<Real> expert_rows(const Tensor<Real>& x, const Tensor<Real>& indices, const Tensor<Real>& weights,
+                             std::int64_t expert) {
   const std::int64_t k = indices.columns(), width = x.columns();
   std::vector<Real> rows, row_weights;
   for (std::int64_t i = 0; i < indices.numel(); ++i) {
@@ -125,7 +129,8 @@ ExpertRows<Real> expert_rows(const Tensor<Real>& x, const Tensor<Real>& indices,
 }
 
 template <class Real>
-Tensor<Real> with_expert_rows(const Tensor<Real>& sum, const Tensor<Real>& rows, const Tensor<Real>& indices, std::int64_t expert) {
+Tensor<Real> with_expert_rows(const Tensor<Real>& sum, const Tensor<Real>& rows, const Tensor<Real>& indices,
+                              std::int64_t expert) {
   const std::int64_t k = indices.columns(), width = rows.columns();
   Tensor<Real> result = make_tensor<Real>(sum.shape.with(sum.shape.rank() - 1, width));
   if (sum.columns() == width) *result.real = *sum.real;
@@ -193,24 +198,27 @@ Tensor<Real> product(const Tensor<Real>& x, const Tensor<Real>& weights, const T
   const std::int64_t n = weights.shape[transposed ? 2 : 1];
   Tensor<Real> result = make_tensor<Real>(Shape{x.rows(), n});
   if (x.rows() > 0)
-    matrix_product(x.data(), weights.data() + e * weights.shape[1] * weights.shape[2], result.data(), x.rows(), n, x.columns(),
-                   transposed);
+    matrix_product(x.data(), weights.data() + e * weights.shape[1] * weights.shape[2], result.data(), x.rows(), n,
+                   x.columns(), transposed);
   return biases == nullptr ? result : binary(Arithmetic::add, result, of_expert(*biases, e), result.shape);
 }
 
 }  // namespace
 
-bool is_known_gate(const std::string& activation) { return activation == kGptOssGate || activation == kClampedGate || is_known_activation(activation); }
+bool is_known_gate(const std::string& activation) {
+  return activation == kGptOssGate || activation == kClampedGate || is_known_activation(activation);
+}
 
 template <class Real>
-Tensor<Real> experts(const Tensor<Real>& x, const Tensor<Real>& indices, const Tensor<Real>& weights, const ExpertWeights<Real>& w,
-                     const ExpertLayout& layout) {
+Tensor<Real> experts(const Tensor<Real>& x, const Tensor<Real>& indices, const Tensor<Real>& weights,
+                     const ExpertWeights<Real>& w, const ExpertLayout& layout) {
   const std::int64_t held = w.gate_up->shape[0], k = indices.columns();
   Tensor<Real> chosen = weights;
   if (layout.dense) {
     chosen = make_tensor<Real>(indices.shape);
     for (std::int64_t i = 0; i < indices.numel(); ++i)
-      if (indices.ids()[i] < weights.columns()) chosen.data()[i] = weights.data()[i / k * weights.columns() + indices.ids()[i]];
+      if (indices.ids()[i] < weights.columns())
+        chosen.data()[i] = weights.data()[i / k * weights.columns() + indices.ids()[i]];
   }
   Tensor<Real> sum = make_tensor<Real>(x.shape.with(x.shape.rank() - 1, w.down->shape[layout.transposed ? 2 : 1]));
   for (std::int64_t e = 0; e < held; ++e) {
@@ -224,14 +232,14 @@ Tensor<Real> experts(const Tensor<Real>& x, const Tensor<Real>& indices, const T
   return sum;
 }
 
-#define TPSIM_INSTANTIATE(Real)                                                                                                   \
-  template Routes<Real> best_experts(const Tensor<Real>&, const Tensor<Real>*, const Routing&);                                   \
-  template Tensor<Real> scattered_routes(const Tensor<Real>&, const Tensor<Real>&, std::int64_t);                                 \
-  template Routes<Real> own_routes(const Tensor<Real>&, const Tensor<Real>&, std::int64_t, int, bool);                            \
-  template ExpertRows<Real> expert_rows(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, std::int64_t);                 \
-  template Tensor<Real> with_expert_rows(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, std::int64_t);            \
-  template Tensor<Real> experts(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, const ExpertWeights<Real>&,        \
-                                const ExpertLayout&);
+#define TPSIM_INSTANTIATE(Real)                                                                                        \
+  template Routes<Real> best_experts(const Tensor<Real>&, const Tensor<Real>*, const Routing&);                        \
+  template Tensor<Real> scattered_routes(const Tensor<Real>&, const Tensor<Real>&, std::int64_t);                      \
+  template Routes<Real> own_routes(const Tensor<Real>&, const Tensor<Real>&, std::int64_t, int, bool);                 \
+  template ExpertRows<Real> expert_rows(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, std::int64_t);  \
+  template Tensor<Real> with_expert_rows(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, std::int64_t); \
+  template Tensor<Real> experts(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&,                         \
+                                const ExpertWeights<Real>&, const ExpertLayout&);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)
 #undef TPSIM_INSTANTIATE

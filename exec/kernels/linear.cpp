@@ -22,7 +22,8 @@ std::int64_t row_of(std::int64_t id, std::span<const Range> held, std::int64_t r
 }  // namespace
 
 template <class Real>
-void matrix_product(const Real* a, const Real* b, Real* c, std::int64_t m, std::int64_t n, std::int64_t k, bool transposed) {
+void matrix_product(const Real* a, const Real* b, Real* c, std::int64_t m, std::int64_t n, std::int64_t k,
+                    bool transposed) {
   const Eigen::Map<const RowMajor<Real>> left(a, m, k);
   Eigen::Map<RowMajor<Real>> out(c, m, n);
   if (transposed)
@@ -67,10 +68,10 @@ Tensor<Real> embedding(const Tensor<Real>& ids, const Tensor<Real>& table, doubl
   return result;
 }
 
-#define TPSIM_INSTANTIATE(Real)                                                                                       \
-  template void matrix_product(const Real*, const Real*, Real*, std::int64_t, std::int64_t, std::int64_t, bool);      \
-  template Tensor<Real> linear(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>*, bool);                  \
-  template Tensor<Real> bmm(const Tensor<Real>&, const Tensor<Real>&);                                                \
+#define TPSIM_INSTANTIATE(Real)                                                                                  \
+  template void matrix_product(const Real*, const Real*, Real*, std::int64_t, std::int64_t, std::int64_t, bool); \
+  template Tensor<Real> linear(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>*, bool);             \
+  template Tensor<Real> bmm(const Tensor<Real>&, const Tensor<Real>&);                                           \
   template Tensor<Real> embedding(const Tensor<Real>&, const Tensor<Real>&, double, std::span<const Range>);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)

@@ -78,7 +78,8 @@ Tensor<Real> altup_predict(const Inputs<Real>& in) {
     for (std::int64_t row = 0; row < rows; ++row)
       for (std::int64_t from = 0; from < streams; ++from) {
         const Real c = coefficients.data()[(row * streams + to) * streams + from];
-        for (std::int64_t i = 0; i < n; ++i) result.data()[(to * rows + row) * n + i] += c * x.data()[(from * rows + row) * n + i];
+        for (std::int64_t i = 0; i < n; ++i)
+          result.data()[(to * rows + row) * n + i] += c * x.data()[(from * rows + row) * n + i];
       }
   return result;
 }
@@ -122,7 +123,13 @@ template <class Real>
 class LightningIndexer {
 public:
   LightningIndexer(const Tensor<Real>& q, const Tensor<Real>& keys, const Tensor<Real>& weights)
-      : q_(q), keys_(keys), weights_(weights), heads_(q.shape[1]), queries_(q.shape[2]), width_(q.shape[3]), all_(keys.shape[2]) {}
+      : q_(q),
+        keys_(keys),
+        weights_(weights),
+        heads_(q.shape[1]),
+        queries_(q.shape[2]),
+        width_(q.shape[3]),
+        all_(keys.shape[2]) {}
 
   Tensor<Real> chosen(std::int64_t most) const {
     Tensor<Real> bias = make_tensor<Real>(Shape{q_.shape[0], 1, queries_, all_});
@@ -132,7 +139,8 @@ public:
         const std::vector<Real> scores = scores_of(b, i);
         std::vector<std::size_t> order(scores.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) { return scores[x] > scores[y]; });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t x, std::size_t y) { return scores[x] > scores[y]; });
         order.resize(std::min(order.size(), static_cast<std::size_t>(most)));
         for (const std::size_t key : order) bias.data()[(b * queries_ + i) * all_ + static_cast<std::int64_t>(key)] = 0;
       }
@@ -143,7 +151,8 @@ private:
   // Of the keys up to the query's own position.
   std::vector<Real> scores_of(std::int64_t b, std::int64_t i) const {
     std::vector<Real> scores(static_cast<std::size_t>(all_ - queries_ + i + 1));
-    const Real scale = Real(1) / std::sqrt(static_cast<Real>(width_)), per_head = Real(1) / std::sqrt(static_cast<Real>(heads_));
+    const Real scale = Real(1) / std::sqrt(static_cast<Real>(width_)),
+               per_head = Real(1) / std::sqrt(static_cast<Real>(heads_));
     for (std::size_t j = 0; j < scores.size(); ++j)
       for (std::int64_t h = 0; h < heads_; ++h) {
         const Real* q = q_.data() + ((b * heads_ + h) * queries_ + i) * width_;
@@ -158,12 +167,15 @@ private:
   std::int64_t heads_, queries_, width_, all_;
 };
 
-constexpr std::array<std::string_view, 8> kNames{"share_of_zero_experts", "per_expert_scale", "match_magnitude", "mean_of_streams", "gaussian_topk",
-                                                 "altup_predict",   "altup_correct",   "lightning_indexer"};
+constexpr std::array<std::string_view, 8> kNames{"share_of_zero_experts", "per_expert_scale", "match_magnitude",
+                                                 "mean_of_streams",       "gaussian_topk",    "altup_predict",
+                                                 "altup_correct",         "lightning_indexer"};
 
 }  // namespace
 
-bool is_known_computation(std::string_view name) { return std::find(kNames.begin(), kNames.end(), name) != kNames.end(); }
+bool is_known_computation(std::string_view name) {
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
 
 template <class Real>
 Tensor<Real> named_computation(std::string_view name, const std::vector<const Tensor<Real>*>& in, double number,
@@ -179,7 +191,9 @@ Tensor<Real> named_computation(std::string_view name, const std::vector<const Te
   return LightningIndexer<Real>(*in[1], state, *in[3]).chosen(static_cast<std::int64_t>(number));
 }
 
-template Tensor<float> named_computation(std::string_view, const std::vector<const Tensor<float>*>&, double, Tensor<float>&);
-template Tensor<double> named_computation(std::string_view, const std::vector<const Tensor<double>*>&, double, Tensor<double>&);
+template Tensor<float> named_computation(std::string_view, const std::vector<const Tensor<float>*>&, double,
+                                         Tensor<float>&);
+template Tensor<double> named_computation(std::string_view, const std::vector<const Tensor<double>*>&, double,
+                                          Tensor<double>&);
 
 }  // namespace tpsim::exec

@@ -9,13 +9,16 @@
 namespace tpsim::exec {
 
 template <class Real>
-Tensor<Real> causal_conv(const Tensor<Real>& x, const Tensor<Real>& weight, const Tensor<Real>* bias, Tensor<Real>& state) {
-  const std::int64_t batch = x.shape[0], channels = x.shape[1], length = x.shape[2], taps = weight.shape[2], before = taps - 1;
+Tensor<Real> causal_conv(const Tensor<Real>& x, const Tensor<Real>& weight, const Tensor<Real>* bias,
+                         Tensor<Real>& state) {
+  const std::int64_t batch = x.shape[0], channels = x.shape[1], length = x.shape[2], taps = weight.shape[2],
+                     before = taps - 1;
   if (state.empty()) state = make_tensor<Real>(Shape{batch, channels, before});
   Tensor<Real> result = make_tensor<Real>(x.shape), next = make_tensor<Real>(state.shape);
   for (std::int64_t row = 0; row < batch * channels; ++row) {
     const std::int64_t channel = row % channels;
-    const Real *from = x.data() + row * length, *w = weight.data() + channel * taps, *past = state.data() + row * before;
+    const Real *from = x.data() + row * length, *w = weight.data() + channel * taps,
+               *past = state.data() + row * before;
     const auto at = [&](std::int64_t position) { return position < 0 ? past[before + position] : from[position]; };
     for (std::int64_t t = 0; t < length; ++t) {
       Real sum = bias == nullptr ? Real(0) : bias->data()[channel];
@@ -32,7 +35,8 @@ namespace {
 
 // Where a lane of a head finds its numbers in an input that has one lane for several.
 template <class Real>
-const Real* lane_of(const Tensor<Real>& x, std::int64_t batch, std::int64_t position, std::int64_t lane, std::int64_t lanes) {
+const Real* lane_of(const Tensor<Real>& x, std::int64_t batch, std::int64_t position, std::int64_t lane,
+                    std::int64_t lanes) {
   const std::int64_t own = x.shape[2], per = lanes / own;
   const std::int64_t width = x.shape.rank() > 3 ? x.shape[3] : 1;
   return x.data() + ((batch * x.shape[1] + position) * own + lane / per) * width;
@@ -42,7 +46,8 @@ const Real* lane_of(const Tensor<Real>& x, std::int64_t batch, std::int64_t posi
 template <class Real>
 Tensor<Real> selective(const std::vector<const Tensor<Real>*>& in, Tensor<Real>& state) {
   const Tensor<Real>&x = *in[0], &dt = *in[1], &a = *in[2], &b = *in[3], &c = *in[4];
-  const std::int64_t batch = x.shape[0], length = x.shape[1], lanes = x.shape[2], p = x.shape.rank() > 3 ? x.shape[3] : 1;
+  const std::int64_t batch = x.shape[0], length = x.shape[1], lanes = x.shape[2],
+                     p = x.shape.rank() > 3 ? x.shape[3] : 1;
   const std::int64_t n = b.shape[-1];
   if (state.empty()) state = make_tensor<Real>(Shape{batch, lanes, p, n});
   Tensor<Real> result = make_tensor<Real>(x.shape);
@@ -112,8 +117,8 @@ Tensor<Real> delta_rule(const std::vector<const Tensor<Real>*>& in, Tensor<Real>
   return result;
 }
 
-// RWKV-4: a mean of the values so far, weighted by exp(key) and decay; the own one has a weight of its own. State [B, n, 3]:
-// numerator, denominator and the exponent that both are scaled by.
+// RWKV-4: a mean of the values so far, weighted by exp(key) and decay; the own one has a weight of its own. State [B,
+// n, 3]: numerator, denominator and the exponent that both are scaled by.
 template <class Real>
 Tensor<Real> weighted_keys(const std::vector<const Tensor<Real>*>& in, Tensor<Real>& state) {
   const Tensor<Real>&v = *in[0], &k = *in[1], &decay = *in[2], &own = *in[3];
@@ -156,15 +161,16 @@ Tensor<Real> previous(const Tensor<Real>& x, Tensor<Real>& state) {
 }
 
 template <class Real>
-Tensor<Real> lightning_attention(const Tensor<Real>& q, const Tensor<Real>& k, const Tensor<Real>& v, std::int64_t layer,
-                                 std::int64_t layers, Tensor<Real>& state) {
+Tensor<Real> lightning_attention(const Tensor<Real>& q, const Tensor<Real>& k, const Tensor<Real>& v,
+                                 std::int64_t layer, std::int64_t layers, Tensor<Real>& state) {
   const std::int64_t batch = q.shape[0], heads = q.shape[1], length = q.shape[2], d = q.shape[3];
   std::vector<Real> h(static_cast<std::size_t>(batch * heads * d * d));
   if (!state.empty()) h = *state.real;
   Tensor<Real> result = make_tensor<Real>(Shape{batch, length, heads, d});
   const double of_layer = 1 - static_cast<double>(layer) / (static_cast<double>(layers) - 1 + 1e-5) + 1e-5;
   for (std::int64_t row = 0; row < batch * heads; ++row) {
-    const double slope = std::pow(2.0, -8.0 * static_cast<double>(row % heads + 1) / static_cast<double>(heads)) * of_layer;
+    const double slope =
+        std::pow(2.0, -8.0 * static_cast<double>(row % heads + 1) / static_cast<double>(heads)) * of_layer;
     const auto decay = static_cast<Real>(std::exp(-slope));
     Real* own = h.data() + row * d * d;
     for (std::int64_t t = 0; t < length; ++t) {
@@ -192,8 +198,8 @@ Tensor<Real> scan(std::string_view kind, const std::vector<const Tensor<Real>*>&
 #define TPSIM_INSTANTIATE(Real)                                                                                    \
   template Tensor<Real> causal_conv(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>*, Tensor<Real>&); \
   template Tensor<Real> previous(const Tensor<Real>&, Tensor<Real>&);                                              \
-  template Tensor<Real> lightning_attention(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, std::int64_t, \
-                                            std::int64_t, Tensor<Real>&);                                          \
+  template Tensor<Real> lightning_attention(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&,         \
+                                            std::int64_t, std::int64_t, Tensor<Real>&);                            \
   template Tensor<Real> scan(std::string_view, const std::vector<const Tensor<Real>*>&, Tensor<Real>&);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)

@@ -9,7 +9,8 @@
 namespace tpsim::exec {
 namespace {
 
-constexpr std::array<std::string_view, 7> kKinds{"default", "linear", "dynamic", "yarn", "longrope", "llama3", "proportional"};
+constexpr std::array<std::string_view, 7> kKinds{"default",  "linear", "dynamic",     "yarn",
+                                                 "longrope", "llama3", "proportional"};
 
 // Radians per position, by angle.
 struct Frequencies {
@@ -19,7 +20,8 @@ struct Frequencies {
 
 std::vector<double> plain_frequencies(double theta, std::size_t angles) {
   std::vector<double> f(angles);
-  for (std::size_t i = 0; i < angles; ++i) f[i] = std::pow(theta, -static_cast<double>(i) / static_cast<double>(angles));
+  for (std::size_t i = 0; i < angles; ++i)
+    f[i] = std::pow(theta, -static_cast<double>(i) / static_cast<double>(angles));
   return f;
 }
 
@@ -53,8 +55,9 @@ Frequencies yarn(const Rotary& r, std::size_t angles) {
     result.values[i] = result.values[i] / factor * ramp + result.values[i] * (1 - ramp);
   }
   if (result.amplitude == 0)
-    result.amplitude = r.mscale != 0 && r.mscale_all_dim != 0 ? yarn_scale(factor, r.mscale) / yarn_scale(factor, r.mscale_all_dim)
-                                                              : yarn_scale(factor, 1);
+    result.amplitude = r.mscale != 0 && r.mscale_all_dim != 0
+                           ? yarn_scale(factor, r.mscale) / yarn_scale(factor, r.mscale_all_dim)
+                           : yarn_scale(factor, 1);
   return result;
 }
 
@@ -76,7 +79,8 @@ Frequencies frequencies_of(const Rotary& r, std::int64_t length) {
   if (r.kind == "longrope") return longrope(r, angles, length);
   double theta = r.theta;
   if (r.kind == "dynamic" && static_cast<double>(length) > r.original_positions) {
-    const double dim = 2.0 * static_cast<double>(angles), stretched = r.factor * static_cast<double>(length) / r.original_positions;
+    const double dim = 2.0 * static_cast<double>(angles),
+                 stretched = r.factor * static_cast<double>(length) / r.original_positions;
     theta *= std::pow(stretched - (r.factor - 1), dim / (dim - 2));
   }
   Frequencies result{plain_frequencies(theta, angles), 1};
@@ -84,7 +88,8 @@ Frequencies frequencies_of(const Rotary& r, std::int64_t length) {
     for (double& f : result.values) f /= r.factor;
   if (r.kind == "proportional")
     for (std::size_t i = 0; i < angles; ++i)
-      result.values[i] = static_cast<double>(i) < std::floor(r.turned * static_cast<double>(angles)) ? result.values[i] / r.factor : 0;
+      result.values[i] =
+          static_cast<double>(i) < std::floor(r.turned * static_cast<double>(angles)) ? result.values[i] / r.factor : 0;
   if (r.kind == "llama3") stretch_long_waves(r, result.values);
   return result;
 }
@@ -103,7 +108,8 @@ Angles<Real> rotary_angles(const Rotary& rotary, const Tensor<Real>& positions, 
     for (std::int64_t c = 0; c < rotary.columns; ++c) {
       // torch multiplies positions and frequencies in float32
       const auto at = static_cast<std::size_t>(c) % f.values.size();
-      const double angle = static_cast<double>(static_cast<float>(positions.ids()[p]) * static_cast<float>(f.values[at]));
+      const double angle =
+          static_cast<double>(static_cast<float>(positions.ids()[p]) * static_cast<float>(f.values[at]));
       result.cos.data()[p * rotary.columns + c] = static_cast<Real>(std::cos(angle) * f.amplitude);
       result.sin.data()[p * rotary.columns + c] = static_cast<Real>(std::sin(angle) * f.amplitude);
     }
@@ -111,7 +117,8 @@ Angles<Real> rotary_angles(const Rotary& rotary, const Tensor<Real>& positions, 
 }
 
 template <class Real>
-Tensor<Real> rotated(const Tensor<Real>& x, const Tensor<Real>& cos, const Tensor<Real>& sin, const Rotation& rotation) {
+Tensor<Real> rotated(const Tensor<Real>& x, const Tensor<Real>& cos, const Tensor<Real>& sin,
+                     const Rotation& rotation) {
   Tensor<Real> result = make_tensor<Real>(x.shape);
   *result.real = *x.real;
   const std::int64_t d = x.columns(), columns = cos.columns(), angles = rotation.half ? columns : columns / 2;
@@ -122,7 +129,8 @@ Tensor<Real> rotated(const Tensor<Real>& x, const Tensor<Real>& cos, const Tenso
     const Real* from = x.data() + row * d;
     Real* to = result.data() + row * d;
     for (std::int64_t i = 0; i < angles; ++i) {
-      const std::int64_t first = rotation.interleaved ? 2 * i : i, second = rotation.interleaved ? 2 * i + 1 : i + angles;
+      const std::int64_t first = rotation.interleaved ? 2 * i : i,
+                         second = rotation.interleaved ? 2 * i + 1 : i + angles;
       to[first] = from[first] * c[i] - from[second] * s[i];
       to[second] = from[second] * c[i] + from[first] * s[i];
     }
@@ -130,8 +138,8 @@ Tensor<Real> rotated(const Tensor<Real>& x, const Tensor<Real>& cos, const Tenso
   return result;
 }
 
-#define TPSIM_INSTANTIATE(Real)                                                                  \
-  template Angles<Real> rotary_angles(const Rotary&, const Tensor<Real>&, std::int64_t);         \
+#define TPSIM_INSTANTIATE(Real)                                                          \
+  template Angles<Real> rotary_angles(const Rotary&, const Tensor<Real>&, std::int64_t); \
   template Tensor<Real> rotated(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, const Rotation&);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)

@@ -148,14 +148,14 @@ Tensor<Real> relative_bias(const Tensor<Real>& x, std::int64_t past) {
   return result;
 }
 
-#define TPSIM_INSTANTIATE(Real)                                                                \
-  template Tensor<Real> transpose(const Tensor<Real>&, int, int);                              \
-  template Tensor<Real> slice(const Tensor<Real>&, int, Range);                                \
-  template Tensor<Real> concat(const std::vector<const Tensor<Real>*>&, int);                  \
-  template Tensor<Real> expand(const Tensor<Real>&, const Shape&);                             \
-  template Tensor<Real> repeat_each(const Tensor<Real>&, int, std::int64_t);                   \
-  template Tensor<Real> tile_rows(const Tensor<Real>&, std::int64_t);                          \
-  template Tensor<Real> sum_over(const Tensor<Real>&, int, bool);                              \
+#define TPSIM_INSTANTIATE(Real)                                               \
+  template Tensor<Real> transpose(const Tensor<Real>&, int, int);             \
+  template Tensor<Real> slice(const Tensor<Real>&, int, Range);               \
+  template Tensor<Real> concat(const std::vector<const Tensor<Real>*>&, int); \
+  template Tensor<Real> expand(const Tensor<Real>&, const Shape&);            \
+  template Tensor<Real> repeat_each(const Tensor<Real>&, int, std::int64_t);  \
+  template Tensor<Real> tile_rows(const Tensor<Real>&, std::int64_t);         \
+  template Tensor<Real> sum_over(const Tensor<Real>&, int, bool);             \
   template Tensor<Real> relative_bias(const Tensor<Real>&, std::int64_t);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)

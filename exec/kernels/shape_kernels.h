@@ -24,7 +24,8 @@ template <class Real>
 Tensor<Real> tile_rows(const Tensor<Real>& x, std::int64_t n);
 template <class Real>
 Tensor<Real> sum_over(const Tensor<Real>& x, int dim, bool keep);
-// [.., S, E] -> [.., S, keys]: of a query's E numbers the one for the distance to the key, 0 for keys further away or later.
+// [.., S, E] -> [.., S, keys]: of a query's E numbers the one for the distance to the key, 0 for keys further away or
+// later.
 template <class Real>
 Tensor<Real> relative_bias(const Tensor<Real>& x, std::int64_t past);
 

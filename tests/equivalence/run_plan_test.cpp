@@ -1,5 +1,5 @@
-// Plans executed on threads: right ones give the unsharded model's numbers, wrong ones are found out, and what was executed is
-// what was analysed.
+// Plans executed on threads: right ones give the unsharded model's numbers, wrong ones are found out, and what was
+// executed is what was analysed.
 #include "exec/run_plan.h"
 
 #include "exec/run_input.h"
@@ -32,7 +32,8 @@ AnalysisRequest shipped_plan(int tp, const Dialect& dialect = kNewestDialect) {
   return request;
 }
 
-AnalysisRequest own_plan(int tp, const std::vector<std::pair<std::string, std::string>>& rules, const Dialect& dialect) {
+AnalysisRequest own_plan(int tp, const std::vector<std::pair<std::string, std::string>>& rules,
+                         const Dialect& dialect) {
   AnalysisRequest request = shipped_plan(tp, dialect);
   request.plan.kind = PlanKind::manual;
   for (const auto& [key, strategy] : rules) {
@@ -72,9 +73,10 @@ TEST_CASE("run: tokens generated with sharded caches are the unsharded ones", "[
 
 TEST_CASE("run: a product that nothing reduces is wrong, from the module on that it happens in", "[exec]") {
   const Model model = tiny_model("llama", "", kPlainHooks);
-  const RunOutcome outcome = outcome_of(model, own_plan(2, {{"model.layers.*.mlp.gate_proj", "colwise"},
-                                                            {"model.layers.*.mlp.up_proj", "colwise"},
-                                                            {"model.layers.*.mlp.down_proj.weight", "rowwise"}},
+  const RunOutcome outcome = outcome_of(model, own_plan(2,
+                                                        {{"model.layers.*.mlp.gate_proj", "colwise"},
+                                                         {"model.layers.*.mlp.up_proj", "colwise"},
+                                                         {"model.layers.*.mlp.down_proj.weight", "rowwise"}},
                                                         kPlainHooks));
   CHECK(outcome.verdict == Verdict::wrong);
   CHECK(outcome.analysis.verdict == Verdict::wrong);
@@ -85,9 +87,9 @@ TEST_CASE("run: a product that nothing reduces is wrong, from the module on that
 
 TEST_CASE("run: a plan that raises is not run", "[exec]") {
   const Model model = tiny_model("llama");
-  const RunOutcome outcome = outcome_of(model, own_plan(2, {{"model.layers.*.mlp.gate_proj", "colwise"},
-                                                            {"model.layers.*.no_such_module", "rowwise"}},
-                                                        kNewestDialect));
+  const RunOutcome outcome = outcome_of(
+      model, own_plan(2, {{"model.layers.*.mlp.gate_proj", "colwise"}, {"model.layers.*.no_such_module", "rowwise"}},
+                      kNewestDialect));
   CHECK(outcome.verdict == Verdict::error);
   CHECK(outcome.events.empty());
   CHECK_FALSE(outcome.sharded_vs_unsharded);
@@ -117,7 +119,8 @@ TEST_CASE("run: rounding to bf16 is judged by its own band, doubles by theirs", 
 }
 
 TEST_CASE("run: what cannot be executed is named", "[exec]") {
-  const Model model = tiny_model("bailing_hybrid", R"(, "rope_parameters": {"rope_type": "unheard_of", "rope_theta": 1e4})");
+  const Model model =
+      tiny_model("bailing_hybrid", R"(, "rope_parameters": {"rope_type": "unheard_of", "rope_theta": 1e4})");
   const auto weights = seeded_weights(1);
   RunRequest request;
   request.model = &model;

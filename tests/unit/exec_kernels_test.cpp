@@ -89,11 +89,13 @@ TEST_CASE("attention: keys from before and new ones are as good as all at once",
   CHECK(largest_difference(last, slice(all, 1, {3, 4})) < 1e-15);
 }
 
-TEST_CASE("rope: position 0 is not turned, a turn keeps lengths, pairs and halves are two layouts of one thing", "[exec]") {
+TEST_CASE("rope: position 0 is not turned, a turn keeps lengths, pairs and halves are two layouts of one thing",
+          "[exec]") {
   Rotary rotary;
   rotary.columns = 4;
   const auto angles = rotary_angles(rotary, make_ids<double>({1, 2}, {0, 5}), 2);
-  const T halves = tensor({1, 1, 2, 4}, {1, 2, 3, 4, 1, 2, 3, 4}), pairs = tensor({1, 1, 2, 4}, {1, 3, 2, 4, 1, 3, 2, 4});
+  const T halves = tensor({1, 1, 2, 4}, {1, 2, 3, 4, 1, 2, 3, 4}),
+          pairs = tensor({1, 1, 2, 4}, {1, 3, 2, 4, 1, 3, 2, 4});
   const T a = rotated(halves, angles.cos, angles.sin, {}), b = rotated(pairs, angles.cos, angles.sin, {true, false});
   CHECK(largest_difference(slice(a, 2, {0, 1}), slice(halves, 2, {0, 1})) == 0);
   CHECK(std::hypot(a.data()[4], a.data()[6]) == Approx(std::hypot(1, 3)));
@@ -135,7 +137,8 @@ TEST_CASE("experts: halves of the features add up to the whole", "[exec]") {
   for (const std::int64_t half : {0, 1}) {
     const T gate = slice(up, 1, {half * 2, half * 2 + 2}), value = slice(up, 1, {4 + half * 2, 6 + half * 2});
     const T part = concat<double>({&gate, &value}, 1), rows = slice(down, 2, {half * 2, half * 2 + 2});
-    sum = binary(Arithmetic::add, sum, experts(x, indices, weights, {&part, &rows, nullptr, nullptr}, layout), sum.shape);
+    sum =
+        binary(Arithmetic::add, sum, experts(x, indices, weights, {&part, &rows, nullptr, nullptr}, layout), sum.shape);
   }
   CHECK(largest_difference(sum, whole) < 1e-12);
 }
@@ -153,8 +156,10 @@ TEST_CASE("scan: two calls with the state between them are one", "[exec]") {
   const std::string kind = GENERATE("ssm", "gated_delta");
   const bool delta = kind == "gated_delta";
   const T x = counted({1, 5, 2, 3});
-  const std::vector<T> all = delta ? std::vector<T>{x, counted({1, 5, 1, 4}), counted({1, 5, 1, 4}), counted({1, 5, 2}), counted({1, 5, 2})}
-                                   : std::vector<T>{x, counted({1, 5, 2}), tensor({2}, {-0.5, -1}), counted({1, 5, 1, 4}), counted({1, 5, 1, 4})};
+  const std::vector<T> all =
+      delta ? std::vector<T>{x, counted({1, 5, 1, 4}), counted({1, 5, 1, 4}), counted({1, 5, 2}), counted({1, 5, 2})}
+            : std::vector<T>{x, counted({1, 5, 2}), tensor({2}, {-0.5, -1}), counted({1, 5, 1, 4}),
+                             counted({1, 5, 1, 4})};
   const auto part = [&](Range range) {
     std::vector<T> cut;
     for (const T& t : all) cut.push_back(t.shape.rank() == 1 ? t : slice(t, 1, range));

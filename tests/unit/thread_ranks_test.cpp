@@ -16,7 +16,8 @@ Numbers numbers(std::vector<float>& values) {
 
 TEST_CASE("all_reduce: every rank has the sum", "[exec]") {
   std::vector<std::vector<float>> values{{1, 2}, {10, 20}, {100, 200}};
-  const auto done = run_on_threads(3, [&](Communicator& c) { return c.all_reduce(numbers(values[static_cast<std::size_t>(c.rank())])); });
+  const auto done = run_on_threads(
+      3, [&](Communicator& c) { return c.all_reduce(numbers(values[static_cast<std::size_t>(c.rank())])); });
   REQUIRE(done);
   for (const auto& v : values) CHECK(v == std::vector<float>{111, 222});
 }
@@ -77,7 +78,8 @@ TEST_CASE("ranks that meet in different collectives stop with both names", "[exe
 
 TEST_CASE("ranks that bring different sizes stop with both", "[exec]") {
   std::vector<std::vector<float>> values{{1, 2}, {3}};
-  const auto done = run_on_threads(2, [&](Communicator& c) { return c.all_reduce(numbers(values[static_cast<std::size_t>(c.rank())])); });
+  const auto done = run_on_threads(
+      2, [&](Communicator& c) { return c.all_reduce(numbers(values[static_cast<std::size_t>(c.rank())])); });
   REQUIRE_FALSE(done);
   CHECK(error_text(done).find("2 numbers") != std::string::npos);
 }

@@ -25,8 +25,8 @@ std::string safetensors(const Scratch& scratch, const std::vector<Stored>& tenso
     data.append(reinterpret_cast<const char*>(t.values.data()), t.values.size() * sizeof(float));
     std::string shape;
     for (const std::int64_t extent : t.shape) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
-    header += (header.size() > 1 ? ",\"" : "\"") + t.name + R"(":{"dtype":"F32","shape":[)" + shape + R"(],"data_offsets":[)" +
-              std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
+    header += (header.size() > 1 ? ",\"" : "\"") + t.name + R"(":{"dtype":"F32","shape":[)" + shape +
+              R"(],"data_offsets":[)" + std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
   }
   header += "}";
   const std::uint64_t size = header.size();
@@ -102,10 +102,11 @@ TEST_CASE("open_weights: absent tensors, other shapes and NaN are named", "[exec
   REQUIRE(weights);
   CHECK(error_text((*weights)->read({"weight", Shape{2, 2}, -1, {}, 1})).find("a weight is NaN") != std::string::npos);
   CHECK(error_text((*weights)->read({"weight", Shape{2, 2}, 0, {{0, 1}}, 1})) == "no error");
-  CHECK(error_text((*weights)->read({"weight", Shape{2, 3}, -1, {}, 1})).find("the file holds 2x2, the model needs 2x3") !=
-        std::string::npos);
-  CHECK(error_text((*weights)->read({"gate_up_proj", Shape{2, 2, 2}, -1, {}, 1})).find("no tensor \"experts.0.gate\"") !=
-        std::string::npos);
+  CHECK(error_text((*weights)->read({"weight", Shape{2, 3}, -1, {}, 1}))
+            .find("the file holds 2x2, the model needs 2x3") != std::string::npos);
+  CHECK(
+      error_text((*weights)->read({"gate_up_proj", Shape{2, 2, 2}, -1, {}, 1})).find("no tensor \"experts.0.gate\"") !=
+      std::string::npos);
 }
 
 TEST_CASE("piece_of: follows the analysis and ties", "[exec]") {
