@@ -242,6 +242,7 @@ Row module_row(const exec::ModuleError& module) {
 
 Table layer_table(const exec::RunOutcome& outcome) {
   Table table;
+  if (outcome.verdict == Verdict::error) return table;
   table.columns = {{"module", "module", false, 0}, {"max_abs", "max abs", true, 0}, {"max_rel", "max rel", true, 80},
                    {"rms", "rms", true, 80},       {"band", "band", true, 0},       {"inside", "inside", false, 0}};
   for (const exec::ModuleError& layer : outcome.layers) table.rows.push_back(module_row(layer));

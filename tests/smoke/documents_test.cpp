@@ -59,6 +59,13 @@ TEST_CASE("documents: redistribute, catalogues, explain, version", "[schema]") {
   check_document("version", "version");
 }
 
+TEST_CASE("documents: run", "[schema]") {
+  const std::string tiny = "run -m tests/fixtures/run/config.json --dtype fp32 ";
+  check_document(tiny + "--tp 2 --detail layers --gen 3", "run");
+  check_document(tiny + "--tp 4", "run", 1);
+  check_document(tiny + "--tp 2 --comm pigeons", "error", 4);
+}
+
 TEST_CASE("documents: errors", "[schema]") {
   check_document("report -m nothing-of-the-kind", "error", 2);
   check_document("report -m no/such/config.json", "error", 3);
