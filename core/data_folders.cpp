@@ -35,7 +35,7 @@ public:
       problem(root, error ? error.message() : "not a folder");
       return;
     }
-    for (const char* part : {"plans", "sim/hardware"}) {
+    for (const char* part : {"plans", "sim/hardware", "sim/calibration", "sim/stacks"}) {
       if (fs::is_directory(root / part, error)) read_tree(root, root / part);
     }
   }

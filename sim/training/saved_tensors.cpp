@@ -41,13 +41,14 @@ Role role_of(const Operation& op) {
   return Role::other;
 }
 
-// The operation that a node draws: by name, or the module's only one (leaves are drawn under their class name).
+// The operation that a node draws: by name, or the module's first one (leaves are drawn under their class name; an
+// addition of a bias may follow).
 const Operation* operation_of(const GraphNode& node, const Trace& trace) {
   const Operation* by_module = nullptr;
   for (const Operation& op : trace.operations) {
     if (op.module != node.module) continue;
     if (op.name == node.name) return &op;
-    by_module = &op;
+    if (by_module == nullptr) by_module = &op;
   }
   return by_module;
 }
