@@ -9,6 +9,7 @@
 #include "core/effective_plan.h"
 #include "core/suggest.h"
 #include "core/text_file.h"
+#include "core/unknown_type.h"
 
 namespace tpsim::cli {
 namespace {
@@ -58,10 +59,22 @@ bool is_described(const std::string& model_type) {
   return std::find(types.begin(), types.end(), model_type) != types.end();
 }
 
+// From the headers; a family that the config names is held against them.
+Result<Model> from_headers(const ModelSource& source, const std::string& type, const Dialect& dialect) {
+  auto model = model_from_checkpoint(*source.checkpoint, type);
+  const auto guess = model && source.config ? guess_family(*source.config, dialect) : std::nullopt;
+  if (guess && guess->model)
+    model->unknown_parts.push_back("whether it is a \"" + guess->model_type + "\" (" + guess->because + "): " +
+                                   agreement(*guess->model, *source.checkpoint) + ": --set model_type=" +
+                                   guess->model_type);
+  return model;
+}
+
 // From the description of its type; for other types from the checkpoint's headers, if there are any.
 Result<Model> build(const ModelSource& source, const Dialect& dialect) {
   const std::string type = source.config ? source.config->model_type : "";
-  if (source.checkpoint && !is_described(type)) return model_from_checkpoint(*source.checkpoint, type);
+  if (source.checkpoint && !is_described(type)) return from_headers(source, type, dialect);
+  if (source.config && !is_described(type)) return unknown_type_error(*source.config, dialect);
   const auto architecture = load_architecture(type, dialect);
   if (!architecture) return architecture.error();
   return build_model(*architecture, *source.config);

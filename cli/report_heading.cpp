@@ -91,6 +91,14 @@ std::vector<std::string> scenario_heading(const Scenario& s, const Analysis& ana
                                     labelled("plan", plan_line(s, analysis, problems)),
                                     labelled(s.hardware.name, hardware_line(s.hardware, options.units)),
                                     with_aside(labelled("workload", workload_line(s)), defaults(options), width)};
+  if (!s.model().has_forward)
+    for (const std::string& part : s.model().unknown_parts) {
+      std::string label = "unknown";
+      for (const std::string& line : wrapped(part, static_cast<std::size_t>(std::max(width, 40)) - 20)) {
+        lines.push_back(labelled(label, line));
+        label.clear();
+      }
+    }
   const std::int64_t trained = s.model().max_positions;
   if (trained > 0 && s.context > trained) {
     lines.push_back(labelled("", "context is longer than the model's " + std::to_string(trained) + " positions"));

@@ -123,6 +123,15 @@ private:
   Model& model_;
 };
 
+// What an index says without its shards: "723 names from lm_head.weight to ..., 13.5 GB".
+std::string names_and_size(const Checkpoint& checkpoint) {
+  const auto& names = checkpoint.names_only;
+  std::string text = "the index lists " + std::to_string(names.size()) + " names";
+  if (!names.empty()) text += ", from " + names.front() + " to " + names.back();
+  if (checkpoint.declared_total_size < 0) return text + ", and no total size";
+  return text + ", of " + std::to_string(checkpoint.declared_total_size) + " bytes in total";
+}
+
 std::string base_of(const Model& model) {
   for (const Child& child : model.type(model.root).children) {
     if (child.is_list) continue;
@@ -139,8 +148,9 @@ Result<Model> model_from_checkpoint(const Checkpoint& checkpoint, const std::str
   for (const CheckpointTensor& tensor : checkpoint.tensors)
     if (auto inserted = insert(root, tensor); !inserted) return inserted.error();
   if (checkpoint.tensors.empty()) {
-    Error error = input_error("no tensor of this checkpoint has a known shape: all " + std::to_string(checkpoint.missing_files.size()) +
-                              " shards are missing");
+    Error error = input_error("no tensor of this checkpoint has a known shape: all " +
+                              std::to_string(checkpoint.missing_files.size()) + " shards are missing");
+    error.details.push_back(names_and_size(checkpoint));
     error.fixes.push_back("give the folder that holds the *.safetensors files, or -m config.json");
     return error;
   }

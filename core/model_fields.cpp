@@ -172,6 +172,7 @@ Error FieldValues::field_error(const EvaluationFault& fault, int index) const {
   Error error = input_error(fault.message, where());
   if (value == nullptr && values_[static_cast<std::size_t>(index)]->is_null()) {
     error.message = "config.json has no \"" + name + "\" and " + needed + "it";
+    if (!data_.source.empty()) error.details.push_back("described: " + data_.source);
   } else if (value != nullptr && value->is_null()) {
     error.message = "\"" + name + "\" is null and " + needed + fault.need;
   } else if (value != nullptr && !fault.need.empty()) {
