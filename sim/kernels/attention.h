@@ -50,6 +50,7 @@ struct AttentionConstants {
   double wave = 0.5;        // decode: as in GemmConstants
   double occupancy = 0.9;   // decode: tiles per multiprocessor at a time
   double combine = 2;       // decode: us to join splits of the context
+  double regroup = 4;  // decode, grouped splits: us to put heads of one kv head side by side where a copy is needed
   double cache_gain = 2, cache_edge = 0.8, cache_drop = 6;  // as in GemmConstants
   bool operator==(const AttentionConstants&) const = default;
 };

@@ -22,6 +22,7 @@ constexpr AttentionConstantField kFields[] = {
     {"wave", &AttentionConstants::wave, 0.02, 1, false, true},
     {"occupancy", &AttentionConstants::occupancy, 0.3, 6, false, true},
     {"combine", &AttentionConstants::combine, 0.05, 20, false, true},
+    {"regroup", &AttentionConstants::regroup, 0.02, 30, false, true},
     {"cache_gain", &AttentionConstants::cache_gain, 1, 8, false, true},
     {"cache_edge", &AttentionConstants::cache_edge, 0.2, 3, false, true},
     {"cache_drop", &AttentionConstants::cache_drop, 1, 15, false, true},
@@ -33,6 +34,9 @@ double joined(double a, double b, double power) {
 }
 
 double attended(const AttentionShape& s) { return s.window > 0 ? std::min(s.context, s.window) : s.context; }
+
+// Tokens of the blocks that decode reads: a window rarely begins where a block does.
+double touched(const AttentionShape& s) { return s.window > 0 ? std::min(s.context, s.window + kBlock) : s.context; }
 
 // Columns that tiles of `tile` queries visit, over all tiles of one head.
 struct Columns {
@@ -75,7 +79,7 @@ AttentionParts decode(const AttentionShape& s, const AttentionModel& model) {
   const bool whole = model.splits == ContextSplits::grouped && (s.heads <= s.kv_heads || s.window > 0);
   const double rows = whole ? s.query : s.heads / s.kv_heads * s.query;
   const double tiles = s.sequences * (whole ? s.heads : s.kv_heads) * std::ceil(rows / model.tile);
-  const double blocks = std::ceil(attended(s) / kBlock);
+  const double blocks = std::ceil(touched(s) / kBlock);
   const double reading = kBlock * s.kv_bytes * d.multiprocessors / (c.sm_bandwidth * d.bandwidth);
   const double products = 2 * kBlock * std::min(model.tile, 16 * std::ceil(rows / 16)) * (s.key_dim + s.value_dim) *
                           d.multiprocessors / (d.flops * c.compute_share);
@@ -92,7 +96,8 @@ AttentionParts decode(const AttentionShape& s, const AttentionModel& model) {
   }
   AttentionParts parts;
   const double bytes = attention_bytes(s), miss = missed(bytes, model, s.hot);
-  parts.start = c.start;
+  const bool copies = model.splits == ContextSplits::grouped && !whole && s.sequences > 1 && s.kv_heads > 1;
+  parts.start = c.start + (copies ? c.regroup : 0);
   parts.compute = best;
   parts.memory = bytes / (c.memory_share * d.bandwidth) * (miss + (1 - miss) / c.cache_gain);
   parts.rows = c.per_row * s.sequences * s.heads / 1000 * 100 / d.multiprocessors;
@@ -123,9 +128,9 @@ std::array<double, 4> attention_coordinates(const AttentionShape& s, AttentionKi
   const double sequences = std::log2(s.sequences), group = std::log2(s.heads / s.kv_heads);
   switch (kind) {
     case AttentionKind::prefill: return {sequences, std::log2(s.query), std::log2(s.heads), group};
-    case AttentionKind::decode: return {sequences, std::log2(attended(s)), std::log2(s.kv_heads), group};
+    case AttentionKind::decode: return {sequences, std::log2(touched(s)), std::log2(s.kv_heads), group};
     case AttentionKind::latent_prefill: return {sequences, std::log2(s.query), std::log2(s.heads), 0};
-    case AttentionKind::latent_decode: return {sequences, std::log2(attended(s)), std::log2(s.heads), 0};
+    case AttentionKind::latent_decode: return {sequences, std::log2(touched(s)), std::log2(s.heads), 0};
   }
   return {};
 }
