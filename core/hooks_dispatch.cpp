@@ -45,6 +45,23 @@ bool exchanges_at_inference(const Machine& m, const Hook& hook) {
   return hook.kind == StrategyKind::all_to_all_experts || m.dialect().below(5, 23) || hook.expert_ranks != hook.tensor_ranks || hook.exchange_all_to_all;
 }
 
+void note_sending(Machine& m, const Hook& hook, TensorState& x, TensorState& indices, TensorState& weights) {
+  if (hook.expert_ranks != m.ranks())
+    return note_unsupported(m, "an exchange of tokens over more ranks than one tensor group has", x);
+  const TensorState all_x = x, all_indices = indices, all_weights = weights;
+  RecordedOp* noted = note(m, Primitive::send_to_experts, {&all_x, &all_indices, &all_weights},
+                           {&x, &indices, &weights}, {hook.model->experts});
+  if (noted == nullptr) return;
+  noted->data_dependent = true;
+  m.data_dependent = true;
+}
+
+void note_returning(Machine& m, TensorState& out) {
+  m.data_dependent = false;
+  const TensorState rows = out;
+  note(m, Primitive::return_to_tokens, {&rows}, {&out});
+}
+
 }  // namespace
 
 void dispatch_before(Machine& m, const Hook& hook, ModuleCall& call) {
@@ -57,7 +74,7 @@ void dispatch_before(Machine& m, const Hook& hook, ModuleCall& call) {
   }
   given[1]->tensor.elements = Elements::masked_routing;
   if (exchanges_at_inference(m, hook))
-    note_unsupported(m, "an exchange of tokens between the ranks that hold the experts", given[0]->tensor);
+    note_sending(m, hook, given[0]->tensor, given[1]->tensor, given[2]->tensor);
   else
     note_own_routes(m, given[2]->tensor, given[1]->tensor, hook.model->experts, m.ranks(), false);
   use_local_parameters(call);
@@ -71,6 +88,7 @@ void dispatch_after(Machine& m, const Hook& hook, ModuleCall& call) {
   const std::int64_t top_k = indices.tensor.local.at(0)[-1];
   const Shape x = out->local.at(0);
   if (exchanges_at_inference(m, hook)) {
+    note_returning(m, *out);
     record_exchange(m, hook, x, top_k, Machine::When::inference);
     if (out->layout.content == Content::partial) out->layout.content = Content::replicated;
   } else {

@@ -28,6 +28,9 @@ enum class Primitive {
   expert_rows,      // x, indices, weights; ints: expert -> rows of x routed to it, their weights [rows, 1]
   add_expert_rows,  // sum, rows, indices; ints: expert
   zeros,            // like
+  send_to_experts,   // x, indices, weights; ints: experts -> the rows that this rank's experts get, their experts counted from the
+                     // first own one, weights of 1
+  return_to_tokens,  // rows -> x's shape: the results where their tokens came from, weighted and summed
   reduce,           // all_reduce
   gather,           // all_gather; ints: dim; ranges: extents of the ranks' pieces
   scatter,          // reduce_scatter; ints: dim

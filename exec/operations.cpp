@@ -54,6 +54,8 @@ public:
       case Primitive::reduce:
       case Primitive::gather:
       case Primitive::scatter:
+      case Primitive::send_to_experts:
+      case Primitive::return_to_tokens:
       case Primitive::unsupported: break;
     }
     return {};

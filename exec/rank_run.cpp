@@ -26,6 +26,17 @@ std::string joined(const std::string& prefix, const std::string& module) {
   return module.empty() ? prefix : prefix + "." + module;
 }
 
+bool is_communication(Primitive primitive) {
+  switch (primitive) {
+    case Primitive::reduce:
+    case Primitive::gather:
+    case Primitive::scatter:
+    case Primitive::send_to_experts:
+    case Primitive::return_to_tokens: return true;
+    default: return false;
+  }
+}
+
 // For each value the last operation that needs it; values that leave the trace are kept to its end.
 std::vector<std::size_t> last_uses(const RecordedTrace& trace, std::size_t values) {
   std::vector<std::size_t> last(values, 0);
@@ -154,20 +165,11 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std:
   }
   std::vector<const Tensor<Real>*> inputs;
   for (const int input : op.inputs) inputs.push_back(input < 0 ? nullptr : &values[static_cast<std::size_t>(input)]);
-  const bool collective =
-      op.primitive == Primitive::reduce || op.primitive == Primitive::gather || op.primitive == Primitive::scatter;
   Values results;
-  if (collective) {
-    const Tensor<Real>& x = *inputs.front();
-    const auto kind = op.primitive == Primitive::reduce   ? CollectiveOp::all_reduce
-                      : op.primitive == Primitive::gather ? CollectiveOp::all_gather
-                                                          : CollectiveOp::reduce_scatter;
-    events_.push_back({kind, module, x.shape});
-    auto result = op.primitive == Primitive::reduce   ? reduced(x)
-                  : op.primitive == Primitive::gather ? gathered(op, x)
-                                                      : scattered(op, x);
-    if (!result) return result.error();
-    results.push_back(*std::move(result));
+  if (is_communication(op.primitive)) {
+    auto made = communicated(op, module, inputs);
+    if (!made) return made.error();
+    results = *std::move(made);
   } else {
     OperationState<Real>* state = keeps_state(op) ? &states_[{step, index}] : nullptr;
     results = execute(op, inputs, OperationContext<Real>{communicator_.rank(), past_, &pass.recording.rotaries, state});
@@ -182,6 +184,32 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std:
     values[static_cast<std::size_t>(op.outputs[i])] = std::move(results[i]);
   }
   return {};
+}
+
+template <class Real>
+Result<std::vector<Tensor<Real>>> RankRun<Real>::communicated(const RecordedOp& op, const std::string& module,
+                                                              const std::vector<const Tensor<Real>*>& inputs) {
+  const Tensor<Real>& x = *inputs.front();
+  if (op.primitive == Primitive::send_to_experts) {
+    exchanges_.push_back(std::make_unique<ExpertExchange<Real>>(communicator_, op.ints.front()));
+    auto got = exchanges_.back()->send(x, *inputs[1], *inputs[2], events_, module);
+    if (!got) return got.error();
+    return Values{got->rows, got->indices, got->weights};
+  }
+  if (op.primitive == Primitive::return_to_tokens) {
+    auto all = exchanges_.back()->bring_back(x, events_, module);
+    exchanges_.pop_back();
+    if (!all) return all.error();
+    return Values{*std::move(all)};
+  }
+  const bool reduces = op.primitive == Primitive::reduce, gathers = op.primitive == Primitive::gather;
+  events_.push_back({reduces   ? CollectiveOp::all_reduce
+                     : gathers ? CollectiveOp::all_gather
+                               : CollectiveOp::reduce_scatter,
+                     module, x.shape});
+  auto result = reduces ? reduced(x) : gathers ? gathered(op, x) : scattered(op, x);
+  if (!result) return result.error();
+  return Values{*std::move(result)};
 }
 
 template <class Real>

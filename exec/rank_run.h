@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "core/model.h"
 #include "core/recording.h"
 #include "exec/communicator.h"
+#include "exec/executed_event.h"
+#include "exec/expert_exchange.h"
 #include "exec/operations.h"
 #include "exec/tensor.h"
 #include "exec/weights.h"
@@ -18,13 +21,6 @@ namespace tpsim::exec {
 
 // To which type results are rounded after each operation; computation is in `Real`.
 enum class Rounding { none, bf16, fp16 };
-
-struct ExecutedEvent {
-  CollectiveOp op = CollectiveOp::all_reduce;
-  std::string module;
-  Shape input;
-  bool operator==(const ExecutedEvent&) const = default;
-};
 
 // What a run shows while it goes on.
 template <class Real>
@@ -56,10 +52,13 @@ public:
 
 private:
   using Values = std::vector<Tensor<Real>>;
+  using ExchangePointer = std::unique_ptr<ExpertExchange<Real>>;
 
   Result<void> run_step(const Recorded& pass, std::size_t step, Values& values, RunObserver<Real>* observer);
   Result<void> run_one(const Recorded& pass, std::size_t step, std::size_t index, Values& values);
   Result<Tensor<Real>> parameter(const Recorded& pass, const std::string& name);
+  Result<Values> communicated(const RecordedOp& op, const std::string& module,
+                              const std::vector<const Tensor<Real>*>& inputs);
   Result<Tensor<Real>> reduced(const Tensor<Real>& x);
   Result<Tensor<Real>> gathered(const RecordedOp& op, const Tensor<Real>& x);
   Result<Tensor<Real>> scattered(const RecordedOp& op, const Tensor<Real>& x);
@@ -72,6 +71,7 @@ private:
   std::int64_t past_ = 0;
   std::map<std::string, Tensor<Real>> parameters_;
   std::map<std::pair<std::size_t, std::size_t>, OperationState<Real>> states_;  // by step and operation
+  std::vector<ExchangePointer> exchanges_;                                      // tokens that are away
   std::vector<ExecutedEvent> events_;
 };
 

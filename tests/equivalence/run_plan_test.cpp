@@ -2,6 +2,8 @@
 // executed is what was analysed.
 #include "exec/run_plan.h"
 
+#include <algorithm>
+
 #include "exec/run_input.h"
 #include "exec/thread_ranks.h"
 #include "tests/tiny_model.h"
@@ -69,6 +71,19 @@ TEST_CASE("run: tokens generated with sharded caches are the unsharded ones", "[
   REQUIRE(outcome.generated.size() == 2);
   CHECK(outcome.generated.front().size() == 5);
   CHECK(outcome.generated == outcome.generated_unsharded);
+}
+
+TEST_CASE("run: experts on other ranks, reached by masks and a sum or by moving tokens", "[exec]") {
+  const auto exchange = GENERATE(ExpertExchange::all_reduce, ExpertExchange::all_to_all);
+  AnalysisRequest request = shipped_plan(2);
+  request.parallelism.ep = 2;
+  request.parallelism.exchange = exchange;
+  const RunOutcome outcome = outcome_of(tiny_model("qwen3_moe"), request);
+  CHECK(outcome.verdict == Verdict::right);
+  CHECK(outcome.events_as_analysed);
+  const auto moves = std::count_if(outcome.events.begin(), outcome.events.end(),
+                                   [](const ExecutedEvent& e) { return e.op == CollectiveOp::all_to_all; });
+  CHECK(moves == (exchange == ExpertExchange::all_to_all ? 6 : 0));
 }
 
 TEST_CASE("run: a product that nothing reduces is wrong, from the module on that it happens in", "[exec]") {
