@@ -13,6 +13,9 @@ constexpr double kAttentionBackward = 3;
 // output.
 constexpr std::int64_t kGradientSumBytes = 6;
 
+// Two 16-bit numbers in, one out; features of one row.
+constexpr std::int64_t kBytesPerSum = 6, kRowFeatures = 4096;
+
 class Parts {
 public:
   void add(const KernelCall& call, double times = 1) { out.parts[out.count++] = {call, times}; }
@@ -27,26 +30,29 @@ KernelCall product(const KernelCall& like, std::int64_t rows, std::int64_t n, st
   return call;
 }
 
-KernelCall moved(const KernelCall& like, std::int64_t bytes, bool joined) {
-  KernelCall call;
-  call.kind = KernelKind::copy;
-  call.weights = call.activations = call.kv_cache = call.products = like.activations;
-  call.bytes = bytes;
-  call.joined = joined;
-  return call;
-}
-
 BackwardKernels of_product(const KernelCall& f) {
   Parts parts;
   parts.add(product(f, f.rows, f.k, f.n));
   KernelCall weight = product(f, f.n, f.k, f.rows);
   weight.weights = f.activations;
   parts.add(weight);
-  parts.add(moved(f, kGradientSumBytes * f.n * f.k, true));
+  KernelCall sum = moving_kernel(f.activations, kGradientSumBytes * f.n * f.k);
+  sum.joined = true;
+  parts.add(sum);
   return parts.out;
 }
 
 }  // namespace
+
+KernelCall moving_kernel(DType type, std::int64_t bytes) {
+  KernelCall call;
+  call.kind = KernelKind::addition;
+  call.weights = call.activations = call.kv_cache = call.products = type;
+  call.bytes = bytes;
+  call.n = kRowFeatures;
+  call.rows = (bytes + kBytesPerSum * kRowFeatures - 1) / (kBytesPerSum * kRowFeatures);
+  return call;
+}
 
 BackwardKernels backward_of(const KernelCall& f) {
   Parts parts;

@@ -1,6 +1,8 @@
 // The kernels that a kernel of the forward pass brings about in the backward pass.
 #pragma once
 
+#include <cstdint>
+
 #include "sim/kernel.h"
 
 namespace tpsim {
@@ -16,5 +18,8 @@ struct BackwardKernels {
 };
 
 BackwardKernels backward_of(const KernelCall& forward);
+
+// A kernel that reads and writes `bytes` in all, as an addition of two tensors does.
+KernelCall moving_kernel(DType type, std::int64_t bytes);
 
 }  // namespace tpsim

@@ -48,11 +48,7 @@ struct TraceTimes {
 };
 
 Estimate moved(Predictor& predictor, const Analysis& a, double bytes) {
-  KernelCall call;
-  call.kind = KernelKind::copy;
-  call.weights = call.activations = call.kv_cache = call.products = a.workload.activations;
-  call.bytes = std::llround(bytes);
-  return predictor.kernel(call);
+  return predictor.kernel(moving_kernel(a.workload.activations, std::llround(bytes)));
 }
 
 class StepTimes {
