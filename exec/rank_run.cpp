@@ -191,7 +191,7 @@ Result<std::vector<Tensor<Real>>> RankRun<Real>::communicated(const RecordedOp& 
                                                               const std::vector<const Tensor<Real>*>& inputs) {
   const Tensor<Real>& x = *inputs.front();
   if (op.primitive == Primitive::send_to_experts) {
-    exchanges_.push_back(std::make_unique<ExpertExchange<Real>>(communicator_, op.ints.front()));
+    exchanges_.push_back(std::make_unique<TokenExchange<Real>>(communicator_, op.ints.front()));
     auto got = exchanges_.back()->send(x, *inputs[1], *inputs[2], events_, module);
     if (!got) return got.error();
     return Values{got->rows, got->indices, got->weights};

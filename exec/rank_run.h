@@ -12,9 +12,9 @@
 #include "core/recording.h"
 #include "exec/communicator.h"
 #include "exec/executed_event.h"
-#include "exec/expert_exchange.h"
 #include "exec/operations.h"
 #include "exec/tensor.h"
+#include "exec/token_exchange.h"
 #include "exec/weights.h"
 
 namespace tpsim::exec {
@@ -52,7 +52,7 @@ public:
 
 private:
   using Values = std::vector<Tensor<Real>>;
-  using ExchangePointer = std::unique_ptr<ExpertExchange<Real>>;
+  using ExchangePointer = std::unique_ptr<TokenExchange<Real>>;
 
   Result<void> run_step(const Recorded& pass, std::size_t step, Values& values, RunObserver<Real>* observer);
   Result<void> run_one(const Recorded& pass, std::size_t step, std::size_t index, Values& values);

@@ -1,4 +1,4 @@
-#include "exec/expert_exchange.h"
+#include "exec/token_exchange.h"
 
 #include <algorithm>
 #include <numeric>
@@ -27,7 +27,7 @@ std::int64_t sum(const std::vector<std::int64_t>& counts) {
 }  // namespace
 
 template <class Real>
-std::vector<std::int64_t> ExpertExchange<Real>::rows_by_rank(const std::vector<std::int64_t>& by_expert) const {
+std::vector<std::int64_t> TokenExchange<Real>::rows_by_rank(const std::vector<std::int64_t>& by_expert) const {
   const auto per_rank = static_cast<std::size_t>(experts_ / communicator_.size());
   std::vector<std::int64_t> rows(static_cast<std::size_t>(communicator_.size()));
   for (std::size_t i = 0; i < by_expert.size(); ++i) rows[i / per_rank] += by_expert[i];
@@ -35,11 +35,11 @@ std::vector<std::int64_t> ExpertExchange<Real>::rows_by_rank(const std::vector<s
 }
 
 template <class Real>
-Result<typename ExpertExchange<Real>::Received> ExpertExchange<Real>::send(const Tensor<Real>& x,
-                                                                           const Tensor<Real>& indices,
-                                                                           const Tensor<Real>& weights,
-                                                                           std::vector<ExecutedEvent>& events,
-                                                                           const std::string& module) {
+Result<typename TokenExchange<Real>::Received> TokenExchange<Real>::send(const Tensor<Real>& x,
+                                                                         const Tensor<Real>& indices,
+                                                                         const Tensor<Real>& weights,
+                                                                         std::vector<ExecutedEvent>& events,
+                                                                         const std::string& module) {
   const int ranks = communicator_.size();
   const std::int64_t width = x.columns(), k = indices.columns(), per_rank = experts_ / ranks;
   tokens_ = x.shape[0];
@@ -77,8 +77,8 @@ Result<typename ExpertExchange<Real>::Received> ExpertExchange<Real>::send(const
 }
 
 template <class Real>
-Result<Tensor<Real>> ExpertExchange<Real>::bring_back(const Tensor<Real>& rows, std::vector<ExecutedEvent>& events,
-                                                      const std::string& module) {
+Result<Tensor<Real>> TokenExchange<Real>::bring_back(const Tensor<Real>& rows, std::vector<ExecutedEvent>& events,
+                                                     const std::string& module) {
   const std::int64_t width = rows.columns();
   std::vector<Real> made = *rows.real, returned(routes_.size() * static_cast<std::size_t>(width));
   events.push_back({CollectiveOp::all_to_all, module, rows.shape});
@@ -97,7 +97,7 @@ Result<Tensor<Real>> ExpertExchange<Real>::bring_back(const Tensor<Real>& rows, 
   return all;
 }
 
-template class ExpertExchange<float>;
-template class ExpertExchange<double>;
+template class TokenExchange<float>;
+template class TokenExchange<double>;
 
 }  // namespace tpsim::exec

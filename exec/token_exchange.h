@@ -11,13 +11,13 @@
 namespace tpsim::exec {
 
 template <class Real>
-class ExpertExchange {
+class TokenExchange {
 public:
   struct Received {
     Tensor<Real> rows, indices, weights;  // [R, H], [R, 1] counted from this rank's first expert, [R, 1] of ones
   };
 
-  ExpertExchange(Communicator& communicator, std::int64_t experts) : communicator_(communicator), experts_(experts) {}
+  TokenExchange(Communicator& communicator, std::int64_t experts) : communicator_(communicator), experts_(experts) {}
 
   // x [T, H], indices and weights [T, k], the same on all ranks.
   Result<Received> send(const Tensor<Real>& x, const Tensor<Real>& indices, const Tensor<Real>& weights,
