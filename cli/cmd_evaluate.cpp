@@ -3,8 +3,10 @@
 #include "cli/commands.h"
 #include "cli/document.h"
 #include "cli/flags.h"
+#include "cli/inputs.h"
 #include "cli/output.h"
 #include "cli/text.h"
+#include "sim/calibration.h"
 #include "sim/measured/evaluate.h"
 
 namespace tpsim::cli {
@@ -96,6 +98,16 @@ Result<void> add_file(Evaluation& all, Evaluator& evaluator, const std::string& 
   return {};
 }
 
+// The profile's own hardware, or that of --hw.
+Result<Hardware> profile_hardware(const Options& options) {
+  if (options.hardware) return load_hardware_input(options);
+  Hardware any;
+  if (auto used = use_profile(any, *options.profile); !used) return used.error();
+  auto hardware = load_hardware(any.own_profile->hardware);
+  if (hardware) hardware->own_profile = any.own_profile;
+  return hardware;
+}
+
 bool writes_rows(const Options& options) { return options.output && output_format(options) == Format::csv; }
 
 Result<int> run(Context& context) {
@@ -104,6 +116,11 @@ Result<int> run(Context& context) {
     return usage_error("-o FILE.csv writes the rows of one file; " + std::to_string(options.operands.size()) +
                        " were given");
   Evaluator evaluator;
+  if (options.profile) {
+    auto profile = profile_hardware(options);
+    if (!profile) return profile.error();
+    evaluator.use_profile(*profile);
+  }
   Evaluation all;
   for (const std::string& path : options.operands)
     if (auto added = add_file(all, evaluator, path); !added) return added.error();
@@ -140,7 +157,7 @@ Command evaluate_command() {
   command.operands = "ROWS.csv...";
   command.min_operands = 1;
   command.max_operands = 64;
-  command.flags = kTableFlags;
+  command.flags = kTableFlags | kHardwareFlags;
   command.examples = {{"tpsim evaluate gemm.csv e2e.csv", ""},
                       {"tpsim evaluate rows.csv -o predicted.csv", "the same rows with predicted and reason columns"}};
   command.description =

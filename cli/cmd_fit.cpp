@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
@@ -80,7 +81,7 @@ std::string speed(const Scenario& s, const SizeResult& r) {
             " ms/step = " + fixed(tokens_per_second(s, *r.decode), 0) + " tok/s";
   }
   const Prediction& time = (r.decode ? r.decode : r.prefill)->time;
-  return text + "  [analytic +-" + fixed(time.band * 100, 0) + " %]";
+  return text + "  [" + to_string(time.source) + ", +-" + fixed(std::expm1(time.band) * 100, 0) + " %]";
 }
 
 std::string other_size(const Scenario& s, const SizeResult& r, Units units) {
@@ -216,7 +217,7 @@ Command fit_command() {
   Command command;
   command.name = "fit";
   command.summary = "does it fit on these GPUs, with which TP size, how fast";
-  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags |
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kStackFlags | kSizeFlags |
                   kWorkloadFlags | kDtypeFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"hw", "gpus", "batch", "ctx", "dtype"};

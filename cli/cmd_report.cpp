@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "cli/chart.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/messages.h"
@@ -46,6 +47,22 @@ Error no_valid_size(const Report& report) {
   return error;
 }
 
+bool draws_picture(const Options& options) { return options.chart && options.output && options.output->ends_with(".svg"); }
+
+std::string chart_title(const Report& report) {
+  const Scenario& s = report.scenario;
+  return s.input.source.id + " on " + s.hardware.name + ", batch " + std::to_string(s.batch) + ", prompt " +
+         std::to_string(s.prompt);
+}
+
+// The picture of --chart -o FILE.svg; everything else of the report is left out.
+Result<int> write_picture(Context& context, const Report& report) {
+  auto written = write_file(*context.options.output, svg_chart(speedup_series(report), chart_title(report)));
+  if (!written) return written.error();
+  context.output_written = true;
+  return kExitYes;
+}
+
 bool all_right_and_fit(const Report& report) {
   return std::all_of(report.results.begin(), report.results.end(),
                      [](const SizeResult& r) { return r.right() && r.memory.fits; });
@@ -60,11 +77,14 @@ Result<int> run(Context& context) {
   if (report->results.empty()) return no_valid_size(*report);
   explain_inputs(context, report->scenario, report->shown());
   explain_figures(context, *report);
+  if (draws_picture(options)) return write_picture(context, *report);
   Document document;
   document.title = report->scenario.input.source.id + " on " + report->scenario.hardware.name;
   document.heading = report_heading(*report, options, context.terminal.width);
   document.table = report_table(*report, options.units);
   document.notes = report_notes(*report, options.units);
+  if (options.chart)
+    for (auto& line : text_chart(speedup_series(*report), context.terminal)) document.notes.push_back(std::move(line));
   document.json = [&](JsonWriter& json) { write_report(json, *report, options.details); };
   if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
   if (!options.quiet && output_format(options) == Format::table) {
@@ -80,13 +100,15 @@ Command report_command() {
   Command command;
   command.name = "report";
   command.summary = "memory, time, communication and efficiency over TP sizes (alias: analyze)";
-  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kSizeFlags |
+  command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kStackFlags | kSizeFlags |
                   kWorkloadFlags | kDtypeFlags | kReportFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"plan", "hw", "tp", "dialect", "batch", "prompt", "ctx"};
   command.examples = {
       {"tpsim report -m meta-llama/Llama-3.1-70B --hw h100-sxm --tp 1,2,4,8", "the shipped plan over four sizes"},
       {"tpsim report -m config.json -p my_plan.json --tp valid", "your plan at every size at which it is right"},
+      {"tpsim report -m llama-3.1-8b --phase prefill -b 1 --prompt 512 --chart",
+       "the speed-up of one forward pass; -o chart.svg writes a picture"},
       {"tpsim report -m config.json --tp 4 --json --detail shards,events", "everything, for programs"},
       {"tpsim report -m llama-3.1-8b --hw l4 --tp 1..4 -b 1 --ctx 32Ki --format csv", ""}};
   command.description =

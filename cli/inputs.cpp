@@ -10,6 +10,7 @@
 #include "core/suggest.h"
 #include "core/text_file.h"
 #include "core/unknown_type.h"
+#include "sim/calibration.h"
 
 namespace tpsim::cli {
 namespace {
@@ -129,6 +130,16 @@ Result<StrategySet> load_strategies(const Options& options) {
   return read_strategies(*text, *options.strategy_file);
 }
 
+Result<void> use_profile(Hardware& hardware, const std::string& path) {
+  constexpr std::size_t most = 64u << 20;
+  const auto text = read_text_file(path, most);
+  if (!text) return text.error();
+  auto calibration = read_calibration(*text, path);
+  if (!calibration) return calibration.error();
+  hardware.own_profile = std::make_shared<const Calibration>(std::move(*calibration));
+  return {};
+}
+
 Result<Hardware> load_hardware_input(const Options& options) {
   auto hardware = load_hardware(options.hardware.value_or(kDefaultHardware));
   if (!hardware) return hardware;
@@ -144,6 +155,10 @@ Result<Hardware> load_hardware_input(const Options& options) {
                          std::to_string(*options.nodes));
     }
     hardware->devices_per_node = gpus / *options.nodes;
+  }
+  if (auto usable = check_calibration(*hardware); !usable) return usable.error();
+  if (options.profile) {
+    if (auto used = use_profile(*hardware, *options.profile); !used) return used.error();
   }
   return hardware;
 }

@@ -25,6 +25,8 @@ Result<StrategySet> load_strategies(const Options& options);
 // --hw (h100-sxm without it) with --gpus, --nodes and --link applied.
 inline constexpr char kDefaultHardware[] = "h100-sxm";
 Result<Hardware> load_hardware_input(const Options& options);
+// Puts a calibration file in the place of the built-in set.
+Result<void> use_profile(Hardware& hardware, const std::string& path);
 
 struct ModelInput {
   ModelSource source;

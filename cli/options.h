@@ -43,6 +43,8 @@ struct Options {
   std::optional<int> nodes;
   std::optional<TpChoice> tp;
   std::optional<std::string> link;
+  std::optional<std::string> profile;  // calibration file
+  std::optional<std::string> stack;
   std::optional<std::int64_t> max_header;
 
   // Workload
@@ -51,6 +53,7 @@ struct Options {
   std::optional<DType> dtype, kv_dtype;
 
   // Of single commands
+  bool chart = false;
   bool fix = false, strict = false, shipped = false, require_fit = false, python = false;
   std::optional<std::string> from, to, shape, mesh;
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "cli/messages.h"
 #include "cli/report.h"
@@ -154,14 +155,33 @@ void note_wrong_sizes(std::vector<std::string>& notes, const Report& report) {
   }
 }
 
+// The size after which more ranks help much less than they cost: a doubling that gives less than half of what it could.
+std::string knee_sentence(const Report& report) {
+  const SizeResult* before = nullptr;
+  for (const SizeResult& result : report.results) {
+    const auto& phase = result.decode ? result.decode : result.prefill;
+    if (!phase) continue;
+    if (before != nullptr) {
+      const auto& from = before->decode ? before->decode : before->prefill;
+      const double ideal = static_cast<double>(result.devices()) / before->devices();
+      const double gain = phase->speedup / from->speedup;
+      if (gain < 1 + (ideal - 1) / 2)
+        return "Knee: TP " + std::to_string(before->tp) + "; TP " + std::to_string(result.tp) + " is only " +
+               fixed(gain, 2) + " times as fast.";
+    }
+    before = &result;
+  }
+  return {};
+}
+
 std::string time_note(const Report& report) {
   for (const SizeResult& result : report.results) {
     const auto& phase = result.decode ? result.decode : result.prefill;
     if (!phase) continue;
     const bool brackets = std::any_of(report.results.begin(), report.results.end(),
                                       [](const SizeResult& r) { return r.runs() && !r.memory.fits; });
-    return "Times: analytic, " + std::string(to_string(phase->time.source)) +
-           " figures, not calibrated for this machine, expect +-" + percent(phase->time.band) + "." +
+    return "Times: " + std::string(to_string(phase->time.source)) + ", 90 % within " +
+           percent(std::expm1(phase->time.band)) + " (" + report.scenario.stack.name + ")." +
            (brackets ? "  (..) = does not fit." : "");
   }
   return {};
@@ -188,6 +208,7 @@ std::vector<std::string> report_notes(const Report& report, Units units) {
   if (const auto pairs = pairs_text(report.valid); !pairs.empty())
     notes.push_back("Valid with expert parallelism: " + pairs + ".");
   note_wrong_sizes(notes, report);
+  if (const auto knee = knee_sentence(report); !knee.empty()) notes.push_back(knee);
   if (const auto times = time_note(report); !times.empty()) notes.push_back(times);
   return notes;
 }

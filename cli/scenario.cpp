@@ -43,6 +43,7 @@ void list_assumptions(Scenario& s, const Options& options) {
   assume(s, false, "runtime_bytes", std::to_string(s.hardware.runtime_reserve.value));
   assume(s, false, "communication_bytes", "the largest collective's tensor on the send and on the receive side");
   assume(s, false, "activation_bytes", "largest sum of tensors alive at one time in prefill, eager attention");
+  assume(s, options.stack.has_value(), "stack", s.stack.name);
   assume(s, false, "overlap", "none: communication adds to computation");
   if (s.model().experts > 0) assume(s, false, "routing", "uniform over the experts");
 }
@@ -82,8 +83,11 @@ Result<Scenario> load_scenario(const Options& options) {
   if (!custom) return custom.error();
   auto hardware = load_hardware_input(options);
   if (!hardware) return hardware.error();
+  const auto stack = find_stack(options.stack.value_or("forward"));
+  if (!stack) return stack.error();
   Scenario s{std::move(*input),  std::move(*plan),
              std::move(*custom), std::move(*hardware),
+             *stack,
              options.dialect,    options.ep,
              options.phase,      kDefaultBatch,
              kDefaultPrompt,     kDefaultContext,

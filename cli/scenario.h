@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "core/analyze.h"
 #include "sim/hardware.h"
+#include "sim/stack.h"
 
 namespace tpsim::cli {
 
@@ -22,6 +23,7 @@ struct Scenario {
   PlanInput plan;
   StrategySet custom;
   Hardware hardware;
+  Stack stack;
   Dialect dialect;
   int ep = 1;
   Phase phase = Phase::both;

@@ -5,9 +5,9 @@ namespace {
 
 double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
-PhaseResult timed(Analysis analysis, const Hardware& hardware, Seconds baseline) {
+PhaseResult timed(Analysis analysis, Predictor& predictor, Seconds baseline) {
   PhaseResult result;
-  result.time = predict(analysis, hardware);
+  result.time = predictor.predict(analysis);
   result.speedup = ratio(baseline.count(), result.time.total.count());
   result.efficiency = ratio(result.speedup, analysis.ranks());
   result.comm_share = ratio(result.time.communication.count(), result.time.total.count());
@@ -33,7 +33,8 @@ Result<Baseline> measure_baseline(const Scenario& s) {
   if (!prefill) return prefill.error();
   const auto decode = analyze(s.model(), baseline_request(s, Pass::decode));
   if (!decode) return decode.error();
-  return Baseline{predict(*prefill, s.hardware).total, predict(*decode, s.hardware).total};
+  Predictor predictor(s.hardware, {s.stack, {}});
+  return Baseline{predictor.total(*prefill), predictor.total(*decode)};
 }
 
 Result<SizeResult> size_up(const Scenario& s, int tp, const Baseline& baseline) {
@@ -49,8 +50,9 @@ Result<SizeResult> size_up(const Scenario& s, int tp, const Baseline& baseline) 
   result.memory = memory_fit(*prefill, heaviest_cache(*decode), s.hardware);
   result.ranks = combined_memory(*prefill, *decode);
   if (!result.runs()) return result;
-  if (s.phase != Phase::decode) result.prefill = timed(std::move(*prefill), s.hardware, baseline.prefill);
-  if (s.phase != Phase::prefill) result.decode = timed(std::move(*decode), s.hardware, baseline.decode);
+  Predictor predictor(s.hardware, {s.stack, {}});
+  if (s.phase != Phase::decode) result.prefill = timed(std::move(*prefill), predictor, baseline.prefill);
+  if (s.phase != Phase::prefill) result.decode = timed(std::move(*decode), predictor, baseline.decode);
   return result;
 }
 

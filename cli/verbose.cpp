@@ -1,6 +1,10 @@
 #include "cli/verbose.h"
 
+#include <algorithm>
+
+#include "cli/collective_rows.h"
 #include "cli/text.h"
+#include "sim/kernel_time.h"
 
 namespace tpsim::cli {
 namespace {
@@ -18,6 +22,25 @@ std::string time_formula(const char* name, const PhaseResult& p, Seconds baselin
          time_text(p.time.communication.count()) + " = " + time_text(p.time.total.count()) + "; speed-up " +
          time_text(baseline.count()) + " / " + time_text(p.time.total.count()) + " = " + fixed(p.speedup, 2) +
          "; efficiency " + fixed(p.speedup, 2) + " / " + std::to_string(devices) + " = " + percent(p.efficiency);
+}
+
+// One line for each kernel that takes different sizes, and for each kind of collective.
+void explain_phase(Context& context, const Scenario& s, const PhaseResult& phase) {
+  KernelTimes times(s.hardware);
+  std::vector<KernelCall> shown;
+  for (const OperationTime& op : phase.time.operations) {
+    if (op.time.count() <= 0 || std::find(shown.begin(), shown.end(), op.call) != shown.end()) continue;
+    shown.push_back(op.call);
+    say(context, "    " + times.explain(op.call));
+  }
+  for (const CollectiveRow& row : collective_rows(phase.analysis, phase.time)) {
+    CollectiveShape shape;
+    shape.op = row.op;
+    shape.bytes = static_cast<double>(row.payload_bytes);
+    shape.ranks = row.group;
+    shape.stack = parse_collective_stack(s.stack.all_reduce).value_or(CollectiveStack::fastest);
+    for (const auto& line : explain_collective(shape, times.network())) say(context, "    " + line);
+  }
 }
 
 }  // namespace
@@ -39,8 +62,14 @@ void explain_figures(Context& context, const Report& report) {
   if (context.options.verbosity < 2 || context.options.quiet) return;
   for (const SizeResult& r : report.results) {
     say(context, "TP " + std::to_string(r.tp) + ": " + memory_formula(r.memory));
-    if (r.prefill) say(context, "  " + time_formula("prefill", *r.prefill, report.baseline.prefill, r.devices()));
-    if (r.decode) say(context, "  " + time_formula("decode", *r.decode, report.baseline.decode, r.devices()));
+    if (r.prefill) {
+      say(context, "  " + time_formula("prefill", *r.prefill, report.baseline.prefill, r.devices()));
+      explain_phase(context, report.scenario, *r.prefill);
+    }
+    if (r.decode) {
+      say(context, "  " + time_formula("decode", *r.decode, report.baseline.decode, r.devices()));
+      explain_phase(context, report.scenario, *r.decode);
+    }
   }
 }
 

@@ -41,6 +41,7 @@ Result<void> set_member(Calibration& c, const std::string& key, const Value& val
   if (key == "elementwise") return set_family(c.elementwise, read_elementwise_calibration(value));
   if (key == "attention") return set_family(c.attention, read_attention_calibration(value, key));
   if (key == "mla") return set_family(c.mla, read_attention_calibration(value, key));
+  if (key == "moe") return set_family(c.moe, read_moe_calibration(value));
   if (key == "collectives") return set_family(c.collectives, read_collective_calibration(value));
   return input_error("\"" + key + "\" is not a member of a calibration");
 }
@@ -119,8 +120,16 @@ std::string to_json(const Calibration& c) {
   if (c.elementwise) object.emplace_back("elementwise", to_value(*c.elementwise));
   if (c.attention) object.emplace_back("attention", to_value(*c.attention));
   if (c.mla) object.emplace_back("mla", to_value(*c.mla));
+  if (c.moe) object.emplace_back("moe", to_value(*c.moe));
   if (c.collectives) object.emplace_back("collectives", to_value(*c.collectives));
   return to_json(Value{std::move(object)}) + "\n";
+}
+
+Result<void> check_calibration(const Hardware& hardware) {
+  if (hardware.own_profile || hardware.calibration.empty()) return {};
+  const auto loaded = load_calibration(hardware.calibration);
+  if (!loaded) return loaded.error();
+  return {};
 }
 
 std::shared_ptr<const Calibration> calibration_of(const Hardware& hardware) {

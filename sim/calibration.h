@@ -14,6 +14,7 @@
 #include "sim/kernels/attention.h"
 #include "sim/kernels/elementwise.h"
 #include "sim/kernels/gemm.h"
+#include "sim/kernels/moe.h"
 #include "sim/network/collectives.h"
 
 namespace tpsim {
@@ -25,6 +26,7 @@ struct Calibration {
   std::optional<GemmCalibration> gemm;
   std::optional<ElementwiseCalibration> elementwise;
   std::optional<AttentionCalibration> attention, mla;
+  std::optional<MoeCalibration> moe;
   std::optional<CollectiveCalibration> collectives;
 };
 
@@ -36,6 +38,8 @@ std::vector<std::string> calibration_names();  // sorted
 Result<Calibration> read_calibration(std::string_view text, const std::string& file);
 std::string to_json(const Calibration& calibration);
 
+// An error where the hardware names a set that cannot be used.
+Result<void> check_calibration(const Hardware& hardware);
 // What holds for that hardware: its own profile, else its built-in set; nullptr without one.
 std::shared_ptr<const Calibration> calibration_of(const Hardware& hardware);
 

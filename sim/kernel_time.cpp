@@ -41,6 +41,19 @@ ElementwiseOp operation_of(const KernelCall& c) {
 // DeepSeek's: one latent vector of 512 + 64 per position, which all heads share once absorbed; prompts expand it.
 constexpr double kLatent = 512, kLatentRope = 64;
 
+bool same_device(double a, double b) { return std::abs(a - b) <= 0.02 * std::max(a, b); }
+
+}  // namespace
+
+GemmShape gemm_shape(const KernelCall& c) {
+  GemmShape shape;
+  shape.m = d(c.rows);
+  shape.n = d(c.n);
+  shape.k = d(c.k);
+  shape.weight_bytes = stored_bytes(c);
+  return shape;
+}
+
 AttentionShape attention_shape(const KernelCall& c) {
   const bool latent = c.kind == KernelKind::latent_attention;
   const double element = element_bits(c.kv_cache) / 8.0;
@@ -64,10 +77,6 @@ AttentionShape attention_shape(const KernelCall& c) {
   }
   return s;
 }
-
-bool same_device(double a, double b) { return std::abs(a - b) <= 0.02 * std::max(a, b); }
-
-}  // namespace
 
 KernelTimes::KernelTimes(const Hardware& hardware) : hardware_(hardware), calibration_(calibration_of(hardware)) {
   const bool measured = calibration_ && calibration_->collectives;
@@ -101,12 +110,7 @@ const ElementwiseModel& KernelTimes::elementwise_model_for(ElementwiseOp op) {
 }
 
 Estimate KernelTimes::gemm(const KernelCall& c) {
-  GemmShape shape;
-  shape.m = d(c.rows);
-  shape.n = d(c.n);
-  shape.k = d(c.k);
-  shape.weight_bytes = stored_bytes(c);
-  return gemm_time(shape, gemm_model_for(c.products, c.block_scaled));
+  return gemm_time(gemm_shape(c), gemm_model_for(c.products, c.block_scaled));
 }
 
 // A kernel that runs inside a neighbour's takes what its bytes add to that one.
@@ -138,14 +142,55 @@ const AttentionModel& KernelTimes::attention_model_for(const AttentionChoice& ch
   return it->second;
 }
 
-Estimate KernelTimes::attention(const KernelCall& c) {
+const AttentionModel& KernelTimes::attention_model_for(const KernelCall& c) {
   const AttentionShape shape = attention_shape(c);
   AttentionChoice choice;
   choice.kind = attention_kind(shape, c.kind == KernelKind::latent_attention);
   choice.cache = c.kv_cache;
   choice.key_dim = shape.key_dim;
   choice.windowed = c.window > 0;
-  return attention_time(shape, attention_model_for(choice));
+  return attention_model_for(choice);
+}
+
+Estimate KernelTimes::attention(const KernelCall& c) {
+  return attention_time(attention_shape(c), attention_model_for(c));
+}
+
+// Stacks pad experts' widths to whole tiles.
+constexpr std::int64_t kExpertPadding = 128;
+
+// Tokens pick experts at random; where the experts are spread over ranks, the slowest rank is waited for.
+MoeShape moe_shape(const KernelCall& c) {
+  MoeShape s;
+  s.tokens = d(c.rows);
+  s.hidden = d(c.k);
+  s.inter = d((c.n + kExpertPadding - 1) / kExpertPadding * kExpertPadding);
+  s.topk = d(c.topk);
+  s.experts = d(c.all_experts);
+  s.local_experts = d(c.experts);
+  s.routing = Routing::random;
+  s.weight_bytes = c.n > 0 && c.k > 0 ? d(storage_bytes(c.weights, Shape{c.n, c.k})) / (d(c.n) * d(c.k)) : 2;
+  s.hot = c.hot;
+  const double ranks = c.experts > 0 ? s.experts / s.local_experts : 1;
+  if (ranks > 1) s.imbalance = expert_imbalance(s.tokens, s.experts, s.topk, ranks, s.routing);
+  return s;
+}
+
+const MoeModel& KernelTimes::moe_model_for(DType products, bool block_scaled) {
+  const auto [it, fresh] = experts_.try_emplace({products, block_scaled});
+  if (!fresh) return it->second;
+  const bool fitted = calibration_ && calibration_->moe;
+  it->second = moe_model(fitted ? &*calibration_->moe : nullptr, hardware_, {products, block_scaled, false, {}});
+  const GemmDevice own = gemm_device(hardware_, products);
+  if (fitted && !same_device(own.bandwidth, it->second.device.bandwidth) && !hardware_.own_profile) {
+    it->second.device = own;
+    it->second.source = NumberSource::transferred;
+  }
+  return it->second;
+}
+
+Estimate KernelTimes::experts(const KernelCall& c) {
+  return moe_time(moe_shape(c), moe_model_for(c.products, c.block_scaled));
 }
 
 Estimate KernelTimes::time(const KernelCall& c) {
@@ -167,9 +212,13 @@ Estimate KernelTimes::time(const KernelCall& c) {
     case KernelKind::latent_attention:
       if (calibration_ && calibration_->mla && c.sequences > 0 && c.query > 0) return attention(c);
       break;
-    case KernelKind::batched_gemm:
     case KernelKind::experts:
-    case KernelKind::routing: break;
+      if (calibration_ && calibration_->moe && c.rows > 0) return experts(c);
+      break;
+    case KernelKind::routing:  // measured with the experts
+      if (calibration_ && calibration_->moe) return {0, Bound::latency, NumberSource::calibrated, 0};
+      break;
+    case KernelKind::batched_gemm: break;
   }
   return spec_estimate(c, hardware_);
 }

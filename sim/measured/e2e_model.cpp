@@ -226,7 +226,8 @@ Result<Precision> precision_of(const E2eRow& row) {
     p.four_bit_products = true;
   } else if (text.starts_with("fp8")) {
     p.experts = p.linear = DType::fp8;
-    p.block_scaled = says("block");
+    const ValueObject* const entry = architecture_entry(row);
+    p.block_scaled = says("block") || (entry != nullptr && number_in(*entry, "fp8_blocks") > 0);
     if (says("kv")) p.kv_cache = DType::fp8;
   } else if (says("int8")) {
     p.experts = p.linear = DType::int8;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/calibration.h"
+#include "sim/measured/training_row.h"
+
 namespace tpsim {
 namespace {
 
@@ -18,12 +21,29 @@ double milliseconds_of(double us) { return us / 1e3; }
 struct Weighted {
   double us = 0, band_us = 0;
   double by_source[4] = {};
+  E2eParts parts;
 
-  void add(const Prediction& p, double weight) {
+  void add(const Prediction& p, const Load& load, int ranks, double weight) {
+    for (std::size_t i = 0; i < kTimeParts; ++i) parts.us[i] += p.part_us[i] * weight;
+    bool prompts = false;
+    for (const AttentionGroup& group : load.groups) {
+      parts.sequences += static_cast<double>(group.sequences) * weight;
+      prompts = prompts || group.query > 1;
+    }
+    parts.passes += weight;
+    parts.prompt_passes += prompts ? weight : 0;
+    parts.doublings += std::log2(ranks) * weight;
     const double own = microseconds(p.total) * weight;
     us += own;
     band_us += own * p.band;
     by_source[static_cast<std::size_t>(p.source)] += std::abs(own);
+  }
+  void scale(double factor) {
+    us *= factor;
+    band_us *= factor;
+    for (double& part : parts.us) part *= factor;
+    for (double& part : parts.prompt_us) part *= factor;
+    for (double* sum : {&parts.passes, &parts.prompt_passes, &parts.sequences, &parts.doublings}) *sum *= factor;
   }
   double band() const { return us > 0 ? std::abs(band_us) / us : 0; }
   NumberSource source() const {
@@ -72,15 +92,17 @@ struct Rig {
     return load;
   }
   double middle() const { return input + output / 2; }
-  Prediction time(const Load& load) const { return predictor.predict(analysis, load); }
+  void add(Weighted& sum, const Load& load, double weight) const {
+    sum.add(predictor.predict(analysis, load), load, row.tp, weight);
+  }
 };
 
 // `steps` decode steps after the first token, by Simpson's rule over the context.
 void add_decoding(Weighted& sum, const Rig& rig, std::int64_t sequences, double steps) {
   if (steps <= 0) return;
-  sum.add(rig.time(rig.decode(sequences, rig.input + 1)), steps / 6);
-  sum.add(rig.time(rig.decode(sequences, rig.input + 1 + steps / 2)), steps * 4 / 6);
-  sum.add(rig.time(rig.decode(sequences, rig.input + steps)), steps / 6);
+  rig.add(sum, rig.decode(sequences, rig.input + 1), steps / 6);
+  rig.add(sum, rig.decode(sequences, rig.input + 1 + steps / 2), steps * 4 / 6);
+  rig.add(sum, rig.decode(sequences, rig.input + steps), steps / 6);
 }
 
 // Sequences that the memory holds beside the weights.
@@ -102,21 +124,25 @@ std::int64_t capacity(const Rig& rig, double tokens_each) {
 Weighted generation(const Rig& rig) {
   const std::int64_t fitting = std::min(rig.batch, capacity(rig, rig.input + rig.output));
   Weighted one;
-  one.add(rig.time(rig.prompts(fitting, rig.input)), 1);
+  rig.add(one, rig.prompts(fitting, rig.input), 1);
   add_decoding(one, rig, fitting, rig.output - 1);
   const double waves = static_cast<double>(rig.batch) / static_cast<double>(fitting);
-  one.us *= waves;
-  one.band_us *= waves;
+  one.scale(waves);
   return one;
 }
 
 // A step of `sequences` that decode, while prompts of new ones come in as often as others end.
 Weighted serving_step(const Rig& rig, std::int64_t sequences) {
-  Weighted step;
-  const Prediction alone = rig.time(rig.decode(sequences, rig.middle()));
-  const double prompts_per_step = rig.output > 0 ? static_cast<double>(sequences) / rig.output : 0;
-  step.add(alone, 1 - prompts_per_step);
-  step.add(rig.time(rig.mixed(sequences, rig.middle())), prompts_per_step);
+  Weighted step, with_prompt;
+  rig.add(step, rig.decode(sequences, rig.middle()), 1);
+  rig.add(with_prompt, rig.mixed(sequences, rig.middle()), 1);
+  const double prompts = rig.output > 0 ? static_cast<double>(sequences) / rig.output : 0;
+  const double waited_for = prompts * rig.predictor.stack().prompt_share;
+  for (std::size_t i = 0; i < kTimeParts; ++i)
+    step.parts.prompt_us[i] = prompts * (with_prompt.parts.us[i] - step.parts.us[i]);
+  step.parts.prompt_passes = prompts;
+  step.us += waited_for * (with_prompt.us - step.us);
+  step.band_us += waited_for * (with_prompt.band_us - step.band_us);
   return step;
 }
 
@@ -127,13 +153,17 @@ Weighted encoder_pass(const Rig& rig) {
   if (valid) load.rows = whole(*valid);
   load.causal = !rig.row.model_params.contains("encoder");
   Weighted sum;
-  sum.add(rig.time(load), 1);
+  rig.add(sum, load, 1);
   return sum;
 }
 
-E2eEstimate in_milliseconds(const Weighted& sum) { return {milliseconds_of(sum.us), sum.band(), sum.source()}; }
+E2eEstimate in_milliseconds(const Weighted& sum) {
+  return {milliseconds_of(sum.us), sum.band(), sum.source(), sum.parts};
+}
 E2eEstimate per_second(double count, const Weighted& sum) {
-  return {sum.us > 0 ? count / (sum.us * 1e-6) : 0, sum.band(), sum.source()};
+  E2eEstimate estimate{sum.us > 0 ? count / (sum.us * 1e-6) : 0, sum.band(), sum.source(), sum.parts};
+  estimate.parts.count = count;
+  return estimate;
 }
 
 Error no_prediction(const std::string& why) { return input_error(why); }
@@ -155,7 +185,7 @@ Result<E2eEstimate> step(const Rig& rig) {
   const bool fixed_batch = rig.row.metric == "itl_p50" || rig.row.metric == "decode_step" || rig.row.output_len <= 1;
   if (!fixed_batch) return in_milliseconds(serving_step(rig, rig.batch));
   Weighted sum;
-  sum.add(rig.time(rig.decode(rig.batch, rig.middle())), 1);
+  rig.add(sum, rig.decode(rig.batch, rig.middle()), 1);
   return in_milliseconds(sum);
 }
 
@@ -163,8 +193,8 @@ Result<E2eEstimate> first_token(const Rig& rig) {
   if (rig.row.metric == "ttft_mean" && rig.row.batch.value_or(2) > 1)
     return no_prediction("time to the first token under load is queueing, which is not modelled");
   Weighted sum;
-  sum.add(rig.time(rig.prompts(rig.row.metric == "ttft_batch" ? rig.batch : 1, rig.input)), 1);
-  if (rig.row.metric == "ttft_min") sum.add(rig.time(rig.decode(1, rig.input)), 1);
+  rig.add(sum, rig.prompts(rig.row.metric == "ttft_batch" ? rig.batch : 1, rig.input), 1);
+  if (rig.row.metric == "ttft_min") rig.add(sum, rig.decode(1, rig.input), 1);
   return in_milliseconds(sum);
 }
 
@@ -180,16 +210,27 @@ Result<E2eEstimate> metric_value(const Rig& rig) {
 }
 
 Result<void> check_described(const E2eRow& row) {
-  if (is_training(row)) return no_prediction("training and memory rows are not predicted yet");
+  if (is_training(row)) return {};
   if (row.metric == "allreduce_time") return no_prediction("all-reduce times are predicted from rows of collective.csv's form");
   if (row.nodes > 1) return no_prediction("runs over several nodes are not predicted yet");
   if (row.dp > 1 && row.ep > 1) return no_prediction("attention data parallelism with expert parallelism is not described");
   return {};
 }
 
+Result<E2eEstimate> training_estimate(const E2eModel& model, const E2eRow& row, Predictor& predictor) {
+  const auto value = predict_training_row(model, row, predictor);
+  if (!value) return value.error();
+  E2eEstimate estimate;
+  estimate.value = value->value;
+  estimate.band = value->band;
+  estimate.source = value->source;
+  return estimate;
+}
+
 }  // namespace
 
 const char* metric_kind(const E2eRow& row) {
+  if (row.group == "memory") return "memory";
   if (is_training(row)) return "training";
   const std::string& m = row.metric;
   if (m == "tpot_mean" || m == "itl_mean" || m == "itl_p50" || m == "decode_speed" || m == "decode_step")
@@ -218,6 +259,7 @@ Result<Predictor*> E2eTimes::predictor_of(const E2eRow& row, const Precision& pr
   if (!hardware_.contains(*name)) {
     auto hardware = load_hardware(*name);
     if (!hardware) return hardware.error();
+    if (auto usable = check_calibration(*hardware); !usable) return usable.error();
     hardware_.emplace(*name, std::move(*hardware));
   }
   if (!stacks_.contains(row.framework)) {
@@ -236,10 +278,11 @@ Result<E2eEstimate> E2eTimes::predict(const E2eRow& row) {
   if (!precision) return precision.error();
   const auto model = models_.model_of(row);
   if (!model) return model.error();
-  const auto analysis = models_.analysis_of(row);
-  if (!analysis) return analysis.error();
   const auto predictor = predictor_of(row, *precision);
   if (!predictor) return predictor.error();
+  if (is_training(row)) return training_estimate(**model, row, **predictor);
+  const auto analysis = models_.analysis_of(row);
+  if (!analysis) return analysis.error();
   const double lengths = mentions(row.notes, "InferenceX") ? kDrawnLengths : 1;
   const Rig rig{row,
                 **analysis,

@@ -1,6 +1,7 @@
 // What a measured run should have taken: its passes, one by one, through the same Predictor as everything else.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,10 +13,21 @@
 
 namespace tpsim {
 
+// What a row's time is made of, without what its stack adds: sums over its passes. Fits of stacks use it.
+struct E2eParts {
+  std::array<double, kTimeParts> us{};         // by TimePart
+  std::array<double, kTimeParts> prompt_us{};  // what prompts of others add to the steps of decoding sequences
+  double passes = 0, prompt_passes = 0;  // of these, passes with prompts
+  double sequences = 0;                  // summed over the passes
+  double doublings = 0;                  // log2 of the ranks, summed over the passes
+  double count = 0;                      // rates: what is counted per second; 0 = the value is a time
+};
+
 struct E2eEstimate {
   double value = 0;  // in the row's unit
   double band = 0;   // half width in ln at 90 %
   NumberSource source = NumberSource::spec;
+  E2eParts parts;
 };
 
 // One row after the other; models, analyses and kernels are kept.

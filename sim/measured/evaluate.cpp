@@ -129,7 +129,10 @@ Result<std::vector<EvaluatedRow>> Evaluator::evaluate(const MeasuredTable& table
   return rows;
 }
 
-void Evaluator::use_profile(const Hardware& profile) { operators_.use_profile(profile); }
+void Evaluator::use_profile(const Hardware& profile) {
+  operators_.use_profile(profile);
+  e2e_.use_hardware(profile.name, profile);
+}
 
 std::vector<EvaluationLine> summarise(const std::vector<EvaluatedRow>& rows) {
   std::map<GroupKey, Group> groups, totals;

@@ -6,6 +6,7 @@
 #include "sim/kernels/attention_fit.h"
 #include "sim/kernels/elementwise_fit.h"
 #include "sim/kernels/gemm_fit.h"
+#include "sim/kernels/moe_fit.h"
 #include "sim/kernels/published.h"
 #include "sim/measured/e2e_model.h"
 #include "sim/network/collectives_fit.h"
@@ -68,6 +69,7 @@ Result<const Hardware*> OperatorTimes::hardware_of(const std::string& gpu) {
   const auto sets = calibration_names();
   const std::string own = calibration_name(gpu);
   if (std::find(sets.begin(), sets.end(), own) != sets.end()) hardware->calibration = own;
+  if (auto usable = check_calibration(*hardware); !usable) return usable.error();
   return static_cast<const Hardware*>(&hardware_.emplace(gpu, std::move(*hardware)).first->second);
 }
 
@@ -139,6 +141,19 @@ Result<OperatorEstimate> attention_row(const MeasuredTable& table, const Measure
   return OperatorEstimate{r.kernel + " " + r.cache, attention_time(r.shape, attention_model(set, hardware, choice))};
 }
 
+Result<OperatorEstimate> moe_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware) {
+  const auto rows = read_moe_rows(one_row(table, row));
+  if (!rows) return rows.error();
+  const MoeRow& r = rows->front();
+  const auto type = product_type(r.dtype);
+  if (!type) return type.error();
+  const auto calibration = calibration_of(hardware);
+  const bool fitted = calibration && calibration->moe;
+  const MoeChoice choice{type->dtype, type->block_scaled, r.shape.routing == Routing::power_law, r.kernel};
+  const MoeModel model = moe_model(fitted ? &*calibration->moe : nullptr, hardware, choice);
+  return OperatorEstimate{r.dtype + (choice.skewed ? " skewed" : ""), moe_time(r.shape, model)};
+}
+
 Result<OperatorEstimate> exchange_row(const MeasuredTable& table, const MeasuredRow& row, const Hardware& hardware) {
   const auto rows = read_exchanges(one_row(table, row));
   if (!rows) return rows.error();
@@ -162,7 +177,7 @@ Result<OperatorEstimate> OperatorTimes::predict(const MeasuredTable& table, RowF
     case RowFamily::attention_prefill:
     case RowFamily::attention_decode: return attention_row(table, row, **hardware, false);
     case RowFamily::mla: return attention_row(table, row, **hardware, true);
-    case RowFamily::moe:
+    case RowFamily::moe: return moe_row(table, row, **hardware);
     case RowFamily::e2e: break;
   }
   return input_error(std::string("rows of ") + to_string(family) + " are not predicted yet");

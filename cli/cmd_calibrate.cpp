@@ -1,0 +1,107 @@
+#include "cli/commands.h"
+#include "cli/document.h"
+#include "cli/flags.h"
+#include "cli/inputs.h"
+#include "cli/output.h"
+#include "cli/text.h"
+#include "sim/measured/calibrate.h"
+#include "traces/nccl_tests.h"
+
+namespace tpsim::cli {
+namespace {
+
+struct Inputs {
+  std::vector<MeasuredTable> tables;
+  std::vector<CollectiveSweep> sweeps;
+  std::vector<std::string> notes;
+};
+
+// A table of rows where its header is one; else what nccl-tests prints.
+Result<void> add_file(Inputs& inputs, const std::string& path) {
+  const auto text = read_input(path);
+  if (!text) return text.error();
+  auto table = parse_measured(*text, path);
+  if (table && table->columns.size() > 1 && table->has("time_us")) {
+    inputs.tables.push_back(std::move(*table));
+    return {};
+  }
+  auto output = parse_nccl_tests(*text, path);
+  if (!output) return output.error();
+  for (auto& sweep : output->sweeps) inputs.sweeps.push_back(std::move(sweep));
+  for (auto& note : output->notes) inputs.notes.push_back(std::move(note));
+  return {};
+}
+
+Table errors_table(const CalibrationFit& fit) {
+  Table table;
+  table.columns = {{"family", "family", false},
+                   {"rows", "rows"},
+                   {"before_median_percent", "median", true, 0, "before, %"},
+                   {"before_p90_percent", "p90", true, 0, "before, %"},
+                   {"after_median_percent", "median", true, 0, "after, rows held out, %"},
+                   {"after_p90_percent", "p90", true, 0, "after, rows held out, %"}};
+  const auto share = [](const ErrorSummary& s, double value) {
+    return s.n > 0 ? cell(value * 100, 2, fixed(value * 100, 1)) : no_value();
+  };
+  for (const CalibratedFamily& f : fit.families) {
+    Row row;
+    row.cells = {cell(f.family),
+                 cell(static_cast<std::int64_t>(f.rows)),
+                 share(f.before, f.before.median),
+                 share(f.before, f.before.p90),
+                 share(f.after, f.after.median),
+                 share(f.after, f.after.p90)};
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Result<int> run(Context& context) {
+  const Options& options = context.options;
+  if (!options.output) {
+    Error error = usage_error("calibrate writes a profile and needs -o FILE.json");
+    error.fixes = {"-o profile.json"};
+    return error;
+  }
+  const auto hardware = load_hardware_input(options);
+  if (!hardware) return hardware.error();
+  Inputs inputs;
+  for (const std::string& path : options.operands)
+    if (auto added = add_file(inputs, path); !added) return added.error();
+  const auto fit = calibrate(inputs.tables, inputs.sweeps, *hardware);
+  if (!fit) return fit.error();
+  if (auto written = write_file(*options.output, to_json(fit->calibration)); !written) return written.error();
+  context.output_written = true;
+  context.out += to_text(errors_table(*fit), context.terminal, !options.no_header);
+  if (options.quiet) return kExitYes;
+  for (const auto& note : inputs.notes) context.err += note + "\n";
+  for (const CalibratedFamily& family : fit->families)
+    for (const auto& note : family.notes) context.err += family.family + ": " + note + "\n";
+  context.err += "Next: tpsim report ... --hw " + hardware->name + " --profile " + *options.output + "\n";
+  return kExitYes;
+}
+
+}  // namespace
+
+Command calibrate_command() {
+  Command command;
+  command.name = "calibrate";
+  command.summary = "fit a profile to your own measurements";
+  command.operands = "ROWS.csv|NCCL_TESTS.txt...";
+  command.min_operands = 1;
+  command.max_operands = 64;
+  command.flags = kHardwareFlags;
+  command.required = {"hw"};
+  command.in_usage = {"output"};
+  command.examples = {{"tpsim calibrate --hw h100-sxm gemm.csv all_reduce_perf.txt -o mine.json", ""},
+                      {"tpsim report -m llama-3.1-70b --hw h100-sxm --profile mine.json", "uses it"}};
+  command.description =
+      "Rows in the form that tpsim evaluate reads (gemm, elementwise, attention, mla, collective; times in "
+      "microseconds), and output of nccl-tests in any form people paste. The fit starts from what is known of the "
+      "hardware: few rows rescale it, many replace it; families without rows stay. Errors after the fit are of rows "
+      "that it had not seen. Refuses rows of several GPUs, times in other units, rates above the data sheet.";
+  command.run = run;
+  return command;
+}
+
+}  // namespace tpsim::cli

@@ -1,0 +1,181 @@
+#include "sim/measured/stack_fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "sim/fit/errors.h"
+#include "sim/fit/holdout.h"
+#include "sim/fit/least_squares.h"
+
+namespace tpsim {
+namespace {
+
+// What a fit may change: where it starts from if the stack says nothing, its range, and how far rows may pull it.
+struct StackNumber {
+  double Stack::*member;
+  double start, low, high, sigma;
+};
+constexpr StackNumber kNumbers[] = {
+    {&Stack::step_us, 300, 1, 2e4, 1.5},         {&Stack::sequence_us, 2, 0.01, 200, 1.5},
+    {&Stack::rank_us, 20, 0.1, 2e3, 1.0},        {&Stack::prefill_us, 200, 1, 5e4, 1.0},
+    {&Stack::gemm_factor, 1, 0.7, 1.5, 0.05},    {&Stack::attention_factor, 1, 0.5, 3, 0.15},
+    {&Stack::experts_factor, 1, 0.4, 3, 0.25},   {&Stack::small_factor, 1, 0.3, 5, 0.25},
+    {&Stack::collective_factor, 1, 0.5, 4, 0.2},
+};
+constexpr std::size_t kMostIterations = 60;
+// An entry's own rows may pull it this much less from its stack's numbers than those from the start.
+constexpr double kEntryPull = 0.5;
+// Of one row, in ln: what even a right model misses. Rows of one sweep err alike, so many count as this many.
+constexpr double kNoise = 0.05, kIndependentRows = 40;
+
+using RowList = std::vector<const StackRow*>;
+
+Stack with_numbers(Stack stack, std::span<const double> values) {
+  for (std::size_t i = 0; i < std::size(kNumbers); ++i) stack.*kNumbers[i].member = values[i];
+  return stack;
+}
+
+// Numbers that fit the rows, near those of `prior`.
+Stack fit_one(const RowList& rows, const Stack& prior, double pull) {
+  std::vector<FitParameter> parameters;
+  for (const StackNumber& n : kNumbers) {
+    const double known = prior.*n.member;
+    parameters.push_back({std::clamp(known > 0 ? known : n.start, n.low, n.high), n.low, n.high, n.sigma * pull});
+  }
+  const Residuals residuals = [&](std::span<const double> values, std::span<double> out) {
+    const Stack stack = with_numbers(prior, values);
+    const double weight = std::sqrt(std::min(1.0, kIndependentRows / static_cast<double>(rows.size()))) / kNoise;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      out[i] = std::log(stack_time(rows[i]->parts, stack) / rows[i]->us) * weight;
+  };
+  FitOptions options;
+  options.iterations = static_cast<int>(kMostIterations);
+  options.soft_l1 = 2;
+  return with_numbers(prior, least_squares(parameters, rows.size(), residuals, options).values);
+}
+
+bool at(const StackRow& row, std::size_t file, std::size_t entry) {
+  return row.place.file == file && row.place.entry == entry;
+}
+
+// Fits on the rows that `keep` says.
+template <class Keep>
+std::vector<StackFile> fit_kept(const std::vector<StackRow>& rows, std::vector<StackFile> files, const Keep& keep) {
+  for (std::size_t f = 0; f < files.size(); ++f) {
+    RowList all;
+    for (const StackRow& row : rows)
+      if (row.place.file == f && keep(row)) all.push_back(&row);
+    if (all.empty()) continue;
+    Stack neutral;
+    neutral.name = files[f].name;
+    const Stack common = fit_one(all, neutral, 1);
+    for (std::size_t e = 0; e < files[f].entries.size(); ++e) {
+      RowList own;
+      for (const StackRow* row : all)
+        if (row->place.entry == e) own.push_back(row);
+      StackEntry& entry = files[f].entries[e];
+      Stack start = common;
+      start.all_reduce = entry.stack.all_reduce;
+      start.launch_us = entry.stack.launch_us;
+      start.prompt_share = entry.stack.prompt_share;
+      start.origin = entry.stack.origin;
+      entry.stack = own.empty() ? start : fit_one(own, start, kEntryPull);
+    }
+  }
+  return files;
+}
+
+std::string origin_of(const std::vector<StackRow>& rows, std::size_t file, std::size_t entry) {
+  std::vector<std::string> sources;
+  std::size_t n = 0;
+  for (const StackRow& row : rows) {
+    if (row.place.file != file || (row.place.entry != entry)) continue;
+    ++n;
+    if (std::find(sources.begin(), sources.end(), row.row.source) == sources.end()) sources.push_back(row.row.source);
+  }
+  if (n == 0) return "as the other versions";
+  std::string list;
+  for (const auto& source : sources) list += (list.empty() ? "" : ", ") + source;
+  return "least squares on " + std::to_string(n) + " published end-to-end rows (" + list + ")";
+}
+
+// Errors of uncalibrated hardware must not pass for the stack's.
+bool is_calibrated(const E2eRow& row) {
+  const auto name = hardware_name_of(row.gpu);
+  const auto hardware = name ? load_hardware(*name) : Result<Hardware>(name.error());
+  return hardware && !hardware->calibration.empty();
+}
+
+double measured_us(const E2eRow& row, const E2eParts& parts) {
+  if (!row.value || !(*row.value > 0)) return 0;
+  return parts.count > 0 ? parts.count / *row.value * 1e6 : *row.value * 1e3;
+}
+
+}  // namespace
+
+double stack_time(const E2eParts& p, const Stack& s) {
+  const double factors[kTimeParts] = {s.gemm_factor, s.attention_factor, s.experts_factor, s.small_factor,
+                                      s.collective_factor};
+  const bool mixed = p.prompt_us != std::array<double, kTimeParts>{};
+  double us = s.step_us * p.passes + s.sequence_us * p.sequences + s.rank_us * p.doublings +
+              s.prefill_us * p.prompt_passes * (mixed ? s.prompt_share : 1);
+  for (std::size_t i = 0; i < kTimeParts; ++i) us += factors[i] * (p.us[i] + s.prompt_share * p.prompt_us[i]);
+  return us;
+}
+
+std::vector<StackRow> stack_rows(const std::vector<E2eRow>& rows, const std::vector<StackFile>& files) {
+  E2eTimes times;
+  std::vector<StackRow> result;
+  for (const E2eRow& row : rows) {
+    const auto place = find_entry(files, row.framework);
+    if (!place || row.grade == "C" || !row.group.starts_with("inference") || !is_calibrated(row)) continue;
+    Stack neutral;
+    neutral.all_reduce = files[place->file].entries[place->entry].stack.all_reduce;
+    times.use_stack(row.framework, neutral);
+    const auto estimate = times.predict(row);
+    if (!estimate) continue;
+    const double us = measured_us(row, estimate->parts);
+    if (us > 0) result.push_back({row, estimate->parts, us, *place, row.model + "|" + row.gpu + "|" + std::to_string(row.tp)});
+  }
+  return result;
+}
+
+std::vector<double> held_out_errors(const std::vector<StackRow>& rows, const std::vector<StackFile>& files) {
+  std::vector<std::string> groups;
+  for (const StackRow& row : rows) groups.push_back(row.group);
+  constexpr int folds = 8;
+  const std::vector<int> fold = group_folds(groups, folds);
+  std::vector<double> errors(rows.size(), 0);
+  for (int out = 0; out < folds; ++out) {
+    const auto fitted = fit_kept(rows, files, [&](const StackRow& row) {
+      return fold[static_cast<std::size_t>(&row - rows.data())] != out;
+    });
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (fold[i] == out)
+        errors[i] = std::log(rows[i].us /
+                             stack_time(rows[i].parts, fitted[rows[i].place.file].entries[rows[i].place.entry].stack));
+  }
+  return errors;
+}
+
+std::vector<StackFile> fit_stacks(const std::vector<StackRow>& rows, const std::vector<StackFile>& files) {
+  auto fitted = fit_kept(rows, files, [](const StackRow&) { return true; });
+  const auto errors = held_out_errors(rows, files);
+  for (std::size_t f = 0; f < fitted.size(); ++f) {
+    for (std::size_t e = 0; e < fitted[f].entries.size(); ++e) {
+      std::vector<double> own, all;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].place.file == f) all.push_back(std::abs(errors[i]));
+        if (at(rows[i], f, e)) own.push_back(std::abs(errors[i]));
+      }
+      if (all.empty()) continue;
+      constexpr std::size_t enough = 20;
+      fitted[f].entries[e].stack.band = quantile(own.size() >= enough ? own : all, 0.9);
+      fitted[f].entries[e].stack.origin = origin_of(rows, f, e);
+    }
+  }
+  return fitted;
+}
+
+}  // namespace tpsim
