@@ -108,7 +108,7 @@ TEST_CASE("architecture: attributes, classes and numbers for execution", "[archi
   REQUIRE(find_class("ToyRMSNorm") != model->types.end());
   CHECK(find_class("ToyRMSNorm")->eps == 1e-5);
   REQUIRE(find_class("ToyRotaryEmbedding") != model->types.end());
-  CHECK(find_class("ToyRotaryEmbedding")->extent == 8);
+  CHECK(find_class("ToyRotaryEmbedding")->rotary.columns == 8);
   REQUIRE(find_class("Linear") != model->types.end());
   CHECK(find_class("Linear")->in_features == 64);
   REQUIRE(find_class("ToyMLP") != model->types.end());
@@ -348,6 +348,7 @@ TEST_CASE("architecture errors: a missing field and what is like it", "[architec
   CHECK(error_text(build(text, R"({"n_head": 32, "hidden_size": 64})")) ==
         "error: config.json has no \"num_attention_heads\" and model_type \"toy\" needs it\n"
         "  --> config.json (2 fields read)\n"
+        "  described: made up\n"
         "  present and similar: \"n_head\" = 32\n"
         "  needed by toy.json#/config/head_dim\n"
         "     hidden_size // num_attention_heads\n"

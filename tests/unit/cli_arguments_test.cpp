@@ -93,7 +93,7 @@ TEST_CASE("arguments: missing values, missing flags, flags of other commands", "
 
 TEST_CASE("arguments: bad values name the flag and what it takes", "[cli]") {
   CHECK(refused({"report", "-m", "x", "--format", "xml"}).message ==
-        "--format: \"xml\" is not one of table, plain, json, ndjson, csv, md, html");
+        "--format: \"xml\" is not one of table, plain, json, ndjson, csv, md, html, github, sarif");
   CHECK(refused({"report", "-m", "x", "--tp", "4..2"}).message ==
         "--tp: \"4..2\" is not a list of sizes from 1 to 1024");
   CHECK(refused({"report", "-m", "x", "--tp", "1025"}).message.starts_with("--tp: "));
@@ -103,7 +103,7 @@ TEST_CASE("arguments: bad values name the flag and what it takes", "[cli]") {
         "--width: \"5\" is not a whole number from 20 to 1000");
   CHECK(refused({"report", "-m", "x", "--set", "=3"}).message == "--set: \"=3\" is not of the form field=value");
   CHECK(refused({"report", "-m", "x", "--detail", "all,foo"}).message ==
-        "--detail: \"foo\" is not one of shards, events, ops, all");
+        "--detail: \"foo\" is not one of shards, events, ops, layers, all");
   CHECK(refused({"report", "-m", "x", "-o", ""}).message == "--output: the value is empty");
 }
 

@@ -49,7 +49,7 @@ bool is_data_file(const fs::path& path) {
 
 TEST_CASE("data: the binary holds every data file of the tree, byte for byte", "[data]") {
   std::set<std::string> expected;
-  for (const char* folder : {"plans", "sim/hardware"}) {
+  for (const char* folder : {"plans", "sim/hardware", "sim/calibration", "sim/stacks", "sim/measured"}) {
     if (!fs::exists(folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       if (entry.is_regular_file() && is_data_file(entry.path())) expected.insert(entry.path().generic_string());
