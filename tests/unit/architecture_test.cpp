@@ -108,7 +108,8 @@ TEST_CASE("architecture: attributes, classes and numbers for execution", "[archi
   REQUIRE(find_class("ToyRMSNorm") != model->types.end());
   CHECK(find_class("ToyRMSNorm")->eps == 1e-5);
   REQUIRE(find_class("ToyRotaryEmbedding") != model->types.end());
-  CHECK(find_class("ToyRotaryEmbedding")->rotary.columns == 8);
+  REQUIRE(find_class("ToyRotaryEmbedding")->rotaries.size() == 1);
+  CHECK(find_class("ToyRotaryEmbedding")->rotaries.front().columns == 8);
   REQUIRE(find_class("Linear") != model->types.end());
   CHECK(find_class("Linear")->in_features == 64);
   REQUIRE(find_class("ToyMLP") != model->types.end());
