@@ -213,7 +213,7 @@ constexpr std::array kFlags = {
     Flag{"kv-dtype", 0, "TYPE", kWork, kWorkloadFlags, "of the KV cache (default: that of the activations)",
          set_dtype<&Options::kv_dtype>},
 
-    Flag{"detail", 0, "PARTS", kAct, kReportFlags, "large parts of the JSON document: shards,events,ops or all",
+    Flag{"detail", 0, "PARTS", kAct, kReportFlags, "large parts of the JSON document: shards,events,ops,layers or all",
          set_detail},
     Flag{"chart", 0, "", kAct, kReportFlags, "draw speed-up over TP sizes; with -o FILE.svg as a picture",
          set_true<&Options::chart>},
