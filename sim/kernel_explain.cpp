@@ -57,7 +57,7 @@ std::string spec_text(const KernelCall& c) {
 std::string KernelTimes::parts_text(const KernelCall& c) {
   const double us = time(c).us;
   if (c.kind == KernelKind::gemm && calibration_ && calibration_->gemm) {
-    const GemmParts p = gemm_physics(gemm_shape(c), gemm_model_for(c.products, c.block_scaled));
+    const GemmParts p = gemm_physics(gemm_shape(c), gemm_model_for(c));
     return physics_text(p.start, p.compute, p.memory, p.us, us);
   }
   if (c.kind == KernelKind::experts && calibration_ && calibration_->moe) {

@@ -147,6 +147,7 @@ private:
   void set_weights(KernelCall& call, DType weights) const {
     call.weights = weights;
     call.block_scaled = s_.precision.block_scaled && weights == DType::fp8;
+    call.static_scales = s_.precision.static_scales && weights == DType::fp8 && !call.block_scaled;
     const bool multiplies = weights == DType::fp8 || weights == DType::fp32 ||
                             (s_.precision.four_bit_products && element_bits(weights) == 4);
     call.products = multiplies ? weights : s_.precision.activations;

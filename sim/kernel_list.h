@@ -13,6 +13,7 @@ struct Precision {
   DType linear = DType::bf16, experts = DType::bf16, head = DType::bf16, activations = DType::bf16,
         kv_cache = DType::bf16;
   bool block_scaled = false;       // fp8 with a scale per block of 128 (DeepSeek's), not per token and channel
+  bool static_scales = false;      // fp8 with scales known beforehand, applied where the inputs are made
   bool four_bit_products = false;  // 4-bit weights meet 4-bit inputs (NVFP4), else they are unpacked first
   bool operator==(const Precision&) const = default;
 };

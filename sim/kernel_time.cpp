@@ -83,15 +83,17 @@ KernelTimes::KernelTimes(const Hardware& hardware) : hardware_(hardware), calibr
   network_ = network_of(hardware_, measured ? &*calibration_->collectives : nullptr);
 }
 
-const GemmModel& KernelTimes::gemm_model_for(DType products, bool block_scaled) {
-  const auto [it, fresh] = gemm_.try_emplace({products, block_scaled});
+const GemmModel& KernelTimes::gemm_model_for(const KernelCall& c) {
+  const DType products = c.products;
+  const auto [it, fresh] = gemm_.try_emplace({products, c.block_scaled, c.static_scales});
   if (!fresh) return it->second;
   const bool fitted = calibration_ && calibration_->gemm;
-  it->second = gemm_model(fitted ? &*calibration_->gemm : nullptr, hardware_, products, block_scaled);
+  it->second = gemm_model(fitted ? &*calibration_->gemm : nullptr, hardware_, products, c.block_scaled);
   const GemmDevice own = gemm_device(hardware_, products);
   const GemmDevice& theirs = it->second.device;
   const bool same = same_device(own.bandwidth, theirs.bandwidth) && same_device(own.multiprocessors, theirs.multiprocessors);
   if (fitted && !same && !hardware_.own_profile) it->second = transferred(it->second, own);
+  if (c.static_scales) it->second.quantises = false;
   return it->second;
 }
 
@@ -110,7 +112,7 @@ const ElementwiseModel& KernelTimes::elementwise_model_for(ElementwiseOp op) {
 }
 
 Estimate KernelTimes::gemm(const KernelCall& c) {
-  return gemm_time(gemm_shape(c), gemm_model_for(c.products, c.block_scaled));
+  return gemm_time(gemm_shape(c), gemm_model_for(c));
 }
 
 // A kernel that runs inside a neighbour's takes what its bytes add to that one.

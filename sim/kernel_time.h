@@ -38,7 +38,7 @@ private:
   Estimate small(const KernelCall& call);
   Estimate attention(const KernelCall& call);
   Estimate experts(const KernelCall& call);
-  const GemmModel& gemm_model_for(DType products, bool block_scaled);
+  const GemmModel& gemm_model_for(const KernelCall& call);
   const ElementwiseModel& elementwise_model_for(ElementwiseOp op);
   const MoeModel& moe_model_for(DType products, bool block_scaled);
   const AttentionModel& attention_model_for(const AttentionChoice& choice);
@@ -47,7 +47,7 @@ private:
   Hardware hardware_;
   std::shared_ptr<const Calibration> calibration_;
   CollectiveNetwork network_;
-  std::map<std::pair<DType, bool>, GemmModel> gemm_;
+  std::map<std::tuple<DType, bool, bool>, GemmModel> gemm_;  // by type, scales per block, static scales
   std::map<ElementwiseOp, ElementwiseModel> elementwise_;
   std::map<std::pair<DType, bool>, MoeModel> experts_;
   // By kind, cache type, key width, window.

@@ -85,6 +85,8 @@ Result<void> set_member(StackEntry& entry, const std::string& key, const Value& 
     entry.below = *text;
   } else if (key == "contains" && text != nullptr) {
     entry.contains = lower(*text);
+  } else if (key == "hardware" && text != nullptr) {
+    entry.hardware = *text;
   } else if (key == "all_reduce" && text != nullptr) {
     entry.stack.all_reduce = *text;
   } else if (key == "origin" && text != nullptr) {
@@ -93,8 +95,8 @@ Result<void> set_member(StackEntry& entry, const std::string& key, const Value& 
     entry.unversioned = *flag;
   } else if (key == "graphs_in_prefill" && flag != nullptr) {
     entry.stack.graphs_in_prefill = *flag;
-  } else if (key == "fused_norm" && flag != nullptr) {
-    entry.stack.fused_norm = *flag;
+  } else if (key == "static_scales" && flag != nullptr) {
+    entry.stack.static_scales = *flag;
   } else {
     return wrong(file, "\"" + key + "\" is not a member of a stack, or not of its type");
   }
@@ -134,18 +136,20 @@ std::size_t match_position(const StackFile& file, const std::string& framework) 
   return best;
 }
 
-std::size_t entry_for(const StackFile& file, const std::string& framework) {
+std::size_t entry_for(const StackFile& file, const std::string& framework, std::string_view hardware) {
   const auto& entries = file.entries;
   const auto index_of = [&](auto holds) {
     return static_cast<std::size_t>(std::find_if(entries.begin(), entries.end(), holds) - entries.begin());
   };
-  std::size_t i = index_of([&](const StackEntry& e) {
+  std::size_t i = index_of([&](const StackEntry& e) { return !e.hardware.empty() && e.hardware == hardware; });
+  if (i < entries.size()) return i;
+  i = index_of([&](const StackEntry& e) {
     return !e.contains.empty() && framework.find(e.contains) != std::string::npos;
   });
   if (i < entries.size()) return i;
   if (const auto version = version_in(framework))
     i = index_of([&](const StackEntry& e) {
-      return e.contains.empty() && !e.unversioned && (e.below.empty() || *version < *version_in(e.below));
+      return e.hardware.empty() && e.contains.empty() && !e.unversioned && (e.below.empty() || *version < *version_in(e.below));
     });
   else
     i = index_of([](const StackEntry& e) { return e.unversioned; });
@@ -178,7 +182,8 @@ Result<std::vector<StackFile>> read_stack_files() {
 }
 
 // "lmdeploy TurboMind (FasterTransformer kernels)" is lmdeploy: the first name counts.
-std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::string_view framework) {
+std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::string_view framework,
+                                     std::string_view hardware) {
   const std::string wanted = lower(framework);
   std::size_t best = std::string::npos, file = 0;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -188,7 +193,7 @@ std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::s
     file = i;
   }
   if (best == std::string::npos) return std::nullopt;
-  return StackPlace{file, entry_for(files[file], wanted)};
+  return StackPlace{file, entry_for(files[file], wanted, hardware)};
 }
 
 std::string to_json(const StackFile& file) {
@@ -201,21 +206,24 @@ std::string to_json(const StackFile& file) {
     first = false;
     if (!entry.below.empty()) text += "\"below\": " + to_json(Value{entry.below}) + ", ";
     if (!entry.contains.empty()) text += "\"contains\": " + to_json(Value{entry.contains}) + ", ";
+    if (!entry.hardware.empty()) text += "\"hardware\": " + to_json(Value{entry.hardware}) + ", ";
     if (entry.unversioned) text += "\"unversioned\": true, ";
     for (const NumberField& field : kNumbers)
       if (const double value = entry.stack.*field.member; value != Stack{}.*field.member)
         text += "\"" + std::string(field.name) + "\": " + to_json(shortened(value)) + ", ";
+    if (entry.stack.static_scales) text += "\"static_scales\": true, ";
     text += "\"all_reduce\": " + to_json(Value{entry.stack.all_reduce});
     text += ",\n      \"origin\": " + to_json(Value{entry.stack.origin}) + " }";
   }
   return text + " ] }\n";
 }
 
-Result<Stack> find_stack(std::string_view framework) {
+Result<Stack> find_stack(std::string_view framework, std::string_view hardware) {
   static const Result<std::vector<StackFile>> files = read_stack_files();
   if (!files) return files.error();
   if (lower(framework) == "forward") return Stack{};
-  if (const auto place = find_entry(*files, framework)) return (*files)[place->file].entries[place->entry].stack;
+  if (const auto place = find_entry(*files, framework, hardware))
+    return (*files)[place->file].entries[place->entry].stack;
   return unknown_stack(framework);
 }
 

@@ -25,7 +25,7 @@ struct Stack {
   // Time of its kernels over that of the kernels measured for the calibration.
   double gemm_factor = 1, attention_factor = 1, small_factor = 1, experts_factor = 1, collective_factor = 1;
   std::string all_reduce;  // "vllm", "sglang", "trtllm", "nccl"; "" = the fastest
-  bool fused_norm = false;   // the all-reduce's kernel does the norm that follows
+  bool static_scales = false;  // fp8 inputs are quantised where they are made, with scales known beforehand
   double band = 0;           // half width in ln that it adds to the band of the sum, at 90 %
   NumberSource source = NumberSource::calibrated;
   std::string origin;  // what the figures were fitted on
@@ -35,7 +35,8 @@ struct Stack {
 // By the text that names a framework in measured rows ("vLLM 0.12.0", "TensorRT-LLM 1.0.0rc3") or a stack's name with
 // or without a version ("vllm", "vllm 0.12"). The nearest described version stands in for others. Errors: unknown, with
 // the names there are.
-Result<Stack> find_stack(std::string_view framework);
+// `hardware`: name of its profile, for stacks that run otherwise there.
+Result<Stack> find_stack(std::string_view framework, std::string_view hardware = {});
 std::vector<std::string> stack_names();  // sorted
 
 // The data file as it is, for fits: which of its entries holds for a framework.
@@ -43,6 +44,7 @@ struct StackEntry {
   std::string below;     // version that ends its range, "" = none
   std::string contains;  // holds for frameworks with this text, whatever their version; "" = no such rule
   bool unversioned = false;  // holds for frameworks that name no version
+  std::string hardware;      // holds on this hardware only, before all others; "" = on any
   Stack stack;
 };
 struct StackFile {
@@ -54,7 +56,8 @@ Result<std::vector<StackFile>> read_stack_files();
 struct StackPlace {
   std::size_t file = 0, entry = 0;
 };
-std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::string_view framework);
+std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::string_view framework,
+                                     std::string_view hardware = {});
 std::string to_json(const StackFile& file);
 
 }  // namespace tpsim

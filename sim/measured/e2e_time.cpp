@@ -193,8 +193,13 @@ Result<E2eEstimate> first_token(const Rig& rig) {
   if (rig.row.metric == "ttft_mean" && rig.row.batch.value_or(2) > 1)
     return no_prediction("time to the first token under load is queueing, which is not modelled");
   Weighted sum;
-  rig.add(sum, rig.prompts(rig.row.metric == "ttft_batch" ? rig.batch : 1, rig.input), 1);
-  if (rig.row.metric == "ttft_min") rig.add(sum, rig.decode(1, rig.input), 1);
+  if (rig.row.metric == "ttft_min") {
+    // The last token of the prompt runs as a decode step.
+    if (rig.input > 1) rig.add(sum, rig.prompts(1, rig.input - 1), 1);
+    rig.add(sum, rig.decode(1, rig.input), 1);
+  } else {
+    rig.add(sum, rig.prompts(rig.row.metric == "ttft_batch" ? rig.batch : 1, rig.input), 1);
+  }
   return in_milliseconds(sum);
 }
 
@@ -253,6 +258,15 @@ void E2eTimes::use_stack(const std::string& framework, Stack stack) {
   predictors_.clear();
 }
 
+const Stack& E2eTimes::stack_of(const std::string& framework, const std::string& hardware) {
+  if (const auto used = stacks_.find(framework); used != stacks_.end()) return used->second;
+  const std::string key = framework + "|" + hardware;
+  auto it = stacks_.find(key);
+  if (it != stacks_.end()) return it->second;
+  auto stack = find_stack(framework, hardware);
+  return stacks_.emplace(key, stack ? std::move(*stack) : Stack{}).first->second;
+}
+
 Result<Predictor*> E2eTimes::predictor_of(const E2eRow& row, const Precision& precision) {
   const auto name = hardware_name_of(row.gpu);
   if (!name) return name.error();
@@ -262,13 +276,13 @@ Result<Predictor*> E2eTimes::predictor_of(const E2eRow& row, const Precision& pr
     if (auto usable = check_calibration(*hardware); !usable) return usable.error();
     hardware_.emplace(*name, std::move(*hardware));
   }
-  if (!stacks_.contains(row.framework)) {
-    auto stack = find_stack(row.framework);
-    stacks_.emplace(row.framework, stack ? std::move(*stack) : Stack{});
-  }
+  const Stack& stack = stack_of(row.framework, *name);
   auto& slot = predictors_[*name + "|" + row.framework + "|" + row.dtype];
-  if (!slot)
-    slot = std::make_unique<Predictor>(hardware_.at(*name), PredictOptions{stacks_.at(row.framework), precision});
+  if (!slot) {
+    Precision own = precision;
+    own.static_scales = stack.static_scales;
+    slot = std::make_unique<Predictor>(hardware_.at(*name), PredictOptions{stack, own});
+  }
   return slot.get();
 }
 

@@ -43,10 +43,11 @@ public:
   void use_stack(const std::string& framework, Stack stack);
 
 private:
+  const Stack& stack_of(const std::string& framework, const std::string& hardware);
   Result<Predictor*> predictor_of(const E2eRow& row, const Precision& precision);
 
   E2eModels models_;
-  std::map<std::string, Stack> stacks_;
+  std::map<std::string, Stack> stacks_;  // by framework and hardware
   std::map<std::string, Hardware> hardware_;
   std::map<std::string, std::unique_ptr<Predictor>> predictors_;
 };

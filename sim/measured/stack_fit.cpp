@@ -18,14 +18,16 @@ struct StackNumber {
 };
 constexpr StackNumber kNumbers[] = {
     {&Stack::step_us, 300, 1, 2e4, 1.5},         {&Stack::sequence_us, 2, 0.01, 200, 1.5},
-    {&Stack::rank_us, 20, 0.1, 2e3, 1.0},        {&Stack::prefill_us, 200, 1, 5e4, 1.0},
-    {&Stack::gemm_factor, 1, 0.7, 1.5, 0.05},    {&Stack::attention_factor, 1, 0.5, 3, 0.15},
+    {&Stack::rank_us, 20, 0.1, 2e3, 1.0},        {&Stack::prefill_us, 300, 1, 5e4, 1.5},
+    {&Stack::gemm_factor, 1, 0.7, 1.5, 0.05},    {&Stack::attention_factor, 1, 0.4, 3, 0.3},
     {&Stack::experts_factor, 1, 0.4, 3, 0.25},   {&Stack::small_factor, 1, 0.3, 5, 0.25},
     {&Stack::collective_factor, 1, 0.5, 4, 0.2},
 };
 constexpr std::size_t kMostIterations = 60;
 // An entry's own rows may pull it this much less from its stack's numbers than those from the start.
 constexpr double kEntryPull = 0.5;
+// Entries of hardware without a calibration stand for its kernels, too.
+constexpr double kUncalibratedReach = 6;
 // Of one row, in ln: what even a right model misses. Rows of one sweep err alike, so many count as this many.
 constexpr double kNoise = 0.05, kIndependentRows = 40;
 
@@ -37,11 +39,12 @@ Stack with_numbers(Stack stack, std::span<const double> values) {
 }
 
 // Numbers that fit the rows, near those of `prior`.
-Stack fit_one(const RowList& rows, const Stack& prior, double pull) {
+Stack fit_one(const RowList& rows, const Stack& prior, double pull, double reach = 1) {
   std::vector<FitParameter> parameters;
   for (const StackNumber& n : kNumbers) {
     const double known = prior.*n.member;
-    parameters.push_back({std::clamp(known > 0 ? known : n.start, n.low, n.high), n.low, n.high, n.sigma * pull});
+    parameters.push_back(
+        {std::clamp(known > 0 ? known : n.start, n.low, n.high), n.low, n.high * reach, n.sigma * pull * reach});
   }
   const Residuals residuals = [&](std::span<const double> values, std::span<double> out) {
     const Stack stack = with_numbers(prior, values);
@@ -65,22 +68,24 @@ std::vector<StackFile> fit_kept(const std::vector<StackRow>& rows, std::vector<S
   for (std::size_t f = 0; f < files.size(); ++f) {
     RowList all;
     for (const StackRow& row : rows)
-      if (row.place.file == f && keep(row)) all.push_back(&row);
+      if (row.place.file == f && keep(row) && files[f].entries[row.place.entry].hardware.empty()) all.push_back(&row);
     if (all.empty()) continue;
     Stack neutral;
     neutral.name = files[f].name;
     const Stack common = fit_one(all, neutral, 1);
     for (std::size_t e = 0; e < files[f].entries.size(); ++e) {
       RowList own;
-      for (const StackRow* row : all)
-        if (row->place.entry == e) own.push_back(row);
+      for (const StackRow& row : rows)
+        if (at(row, f, e) && keep(row)) own.push_back(&row);
       StackEntry& entry = files[f].entries[e];
       Stack start = common;
       start.all_reduce = entry.stack.all_reduce;
       start.launch_us = entry.stack.launch_us;
+      start.static_scales = entry.stack.static_scales;
       start.prompt_share = entry.stack.prompt_share;
       start.origin = entry.stack.origin;
-      entry.stack = own.empty() ? start : fit_one(own, start, kEntryPull);
+      const bool far = !entry.hardware.empty();
+      entry.stack = own.empty() ? start : fit_one(own, start, far ? 1 : kEntryPull, far ? kUncalibratedReach : 1);
     }
   }
   return files;
@@ -128,15 +133,19 @@ std::vector<StackRow> stack_rows(const std::vector<E2eRow>& rows, const std::vec
   E2eTimes times;
   std::vector<StackRow> result;
   for (const E2eRow& row : rows) {
-    const auto place = find_entry(files, row.framework);
-    if (!place || row.grade == "C" || !row.group.starts_with("inference") || !is_calibrated(row)) continue;
+    const auto hardware = hardware_name_of(row.gpu);
+    const auto place = hardware ? find_entry(files, row.framework, *hardware) : std::nullopt;
+    if (!place || row.grade == "C" || !row.group.starts_with("inference")) continue;
+    if (!is_calibrated(row) && files[place->file].entries[place->entry].hardware.empty()) continue;
     Stack neutral;
-    neutral.all_reduce = files[place->file].entries[place->entry].stack.all_reduce;
+    const Stack& own = files[place->file].entries[place->entry].stack;
+    neutral.all_reduce = own.all_reduce;
+    neutral.static_scales = own.static_scales;
     times.use_stack(row.framework, neutral);
     const auto estimate = times.predict(row);
     if (!estimate) continue;
     const double us = measured_us(row, estimate->parts);
-    if (us > 0) result.push_back({row, estimate->parts, us, *place, row.model + "|" + row.gpu + "|" + std::to_string(row.tp)});
+    if (us > 0) result.push_back({row, estimate->parts, us, estimate->band, *place, row.model + "|" + row.gpu + "|" + std::to_string(row.tp)});
   }
   return result;
 }
