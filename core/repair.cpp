@@ -57,7 +57,10 @@ public:
       }
   }
 
-  std::vector<Repair> run() && {
+  int runs() const { return verifier_.runs(); }
+  bool is_cut() const { return is_cut_; }
+
+  std::vector<Repair> run() {
     corrections();
     if (!corrections_.empty()) offer_reduced(corrections_);
     if (found_.empty()) try_single_edits();
@@ -67,6 +70,7 @@ public:
     }
     std::stable_sort(found_.begin(), found_.end(), is_cheaper);
     drop_repeats();
+    is_cut_ = is_cut_ || verifier_.exhausted();
     return std::move(found_);
   }
 
@@ -235,8 +239,24 @@ private:
     return edits;
   }
 
+  // Where not all can be tried, those in blocks with errors come first.
+  std::vector<PlanEdit> promising_first(std::vector<PlanEdit> edits) const {
+    if (static_cast<int>(edits.size()) <= verifier_.runs_left()) return edits;
+    std::stable_partition(edits.begin(), edits.end(), [&](const PlanEdit& edit) {
+      const std::string& key = edit.patch.front().key;
+      return involved_.contains(parent(generalised(start_.base_plan ? prefix_of(model_) + key : key)));
+    });
+    return edits;
+  }
+
   void try_single_edits() {
-    for (const PlanEdit& edit : single_edits(corrected())) {
+    // Targets need a few runs themselves, where not all single edits can be tried.
+    const int reserve = verifier_.runs_left() / 2;
+    const auto edits_to_try = promising_first(single_edits(corrected()));
+    const bool all = static_cast<int>(edits_to_try.size()) <= verifier_.runs_left();
+    for (const PlanEdit& edit : edits_to_try) {
+      is_cut_ = !all && verifier_.runs_left() <= reserve;
+      if (is_cut_) return;
       std::vector<PlanEdit> edits = corrections_;
       edits.push_back(edit);
       if (auto repair = verifier_.check(edits))
@@ -248,6 +268,7 @@ private:
   void try_targets() {
     const Plan plan = corrected();
     for (const std::string& block : blocks(plan)) {
+      if (verifier_.exhausted()) return;
       const auto inside = [&](const std::string& key) { return block.empty() || parent(key) == block; };
       offer_target(as_shipped(plan, inside));
       offer_target(gathered(plan, inside));
@@ -323,6 +344,7 @@ private:
       auto best = verifier_.progress(edits);
       std::optional<PlanEdit> step;
       for (const PlanEdit& edit : single_edits(plan)) {
+        if (verifier_.exhausted()) break;
         std::vector<PlanEdit> tried = edits;
         tried.push_back(edit);
         const auto reached = verifier_.progress(tried);
@@ -355,6 +377,7 @@ private:
   std::vector<std::string> unreduced_;  // modules whose partial sums nothing adds up
   std::vector<PlanEdit> corrections_;
   std::vector<Repair> found_;
+  bool is_cut_ = false;
 };
 
 }  // namespace
@@ -370,15 +393,23 @@ PlanChoice editable_plan(const Model& model, const AnalysisRequest& request) {
   return choice;
 }
 
+RepairSearch search_repairs(const Model& model, const AnalysisRequest& request, const Analysis& analysis,
+                            std::size_t limit) {
+  RepairSearch search;
+  if (analysis.verdict == Verdict::right || analysis.verdict == Verdict::unknown) return search;
+  RepairFinder finder(model, request, analysis);
+  for (const Repair& repair : finder.run()) {
+    if (search.fixes.size() == limit) break;
+    search.fixes.push_back(to_fix(repair));
+  }
+  search.runs = finder.runs();
+  search.is_cut = finder.is_cut();
+  return search;
+}
+
 std::vector<Fix> find_repairs(const Model& model, const AnalysisRequest& request, const Analysis& analysis,
                               std::size_t limit) {
-  std::vector<Fix> fixes;
-  if (analysis.verdict == Verdict::right || analysis.verdict == Verdict::unknown) return fixes;
-  for (const Repair& repair : RepairFinder(model, request, analysis).run()) {
-    if (fixes.size() == limit) break;
-    fixes.push_back(to_fix(repair));
-  }
-  return fixes;
+  return search_repairs(model, request, analysis, limit).fixes;
 }
 
 std::optional<Fix> find_repair(const Model& model, const AnalysisRequest& request, const Analysis& analysis) {

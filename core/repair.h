@@ -15,6 +15,13 @@ PlanChoice editable_plan(const Model& model, const AnalysisRequest& request);
 // At most `limit` edits after which the verdict is "right", the cheapest first: fewest changes, then least bytes of
 // weights on the heaviest rank, then least communication. Empty where the verdict is right already, or no edit helps
 // (then a TP size may).
+struct RepairSearch {
+  std::vector<Fix> fixes;
+  int runs = 0;
+  bool is_cut = false;  // the plan is too large for trying everything
+};
+RepairSearch search_repairs(const Model& model, const AnalysisRequest& request, const Analysis& analysis,
+                            std::size_t limit = 3);
 std::vector<Fix> find_repairs(const Model& model, const AnalysisRequest& request, const Analysis& analysis,
                               std::size_t limit = 3);
 std::optional<Fix> find_repair(const Model& model, const AnalysisRequest& request, const Analysis& analysis);

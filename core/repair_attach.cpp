@@ -5,6 +5,7 @@
 #include "core/lint_facts.h"
 #include "core/plan_keys.h"
 #include "core/repair.h"
+#include "core/repair_search.h"
 
 namespace tpsim {
 namespace {
@@ -81,17 +82,35 @@ bool mends(const Model& model, const AnalysisRequest& request, const Analysis& b
   return gone && errors(*analysis) <= errors(before);
 }
 
+// Of errors behind the first. What is not tried is not offered: the work is bounded by the size of the plan.
+void drop_useless_edits(const Model& model, const AnalysisRequest& request, Analysis& a,
+                        std::vector<Diagnostic>::iterator begin) {
+  int runs_left = most_runs(editable_plan(model, request).plan) / 4;
+  for (auto d = begin; d != a.diagnostics.end() && d->severity == Severity::error; ++d) {
+    bool is_cut = false;
+    std::erase_if(d->fixes, [&](const Fix& fix) {
+      if (fix.patch.empty()) return false;
+      is_cut = is_cut || runs_left <= 0;
+      return is_cut || (--runs_left, !mends(model, request, a, *d, fix));
+    });
+    if (is_cut) d->details.push_back("edits for it were not tried: mend the errors above first");
+  }
+}
+
 void attach_to_errors(const Model& model, const AnalysisRequest& request, Analysis& a) {
   const auto first = std::find_if(a.diagnostics.begin(), a.diagnostics.end(),
                                   [](const Diagnostic& d) { return d.severity == Severity::error; });
   if (first == a.diagnostics.end()) return;
-  for (auto d = first + 1; d != a.diagnostics.end() && d->severity == Severity::error; ++d)
-    std::erase_if(d->fixes, [&](const Fix& fix) { return !fix.patch.empty() && !mends(model, request, a, *d, fix); });
-  std::vector<Fix> fixes = find_repairs(model, request, a);
+  drop_useless_edits(model, request, a, first + 1);
+  RepairSearch search = search_repairs(model, request, a);
+  std::vector<Fix>& fixes = search.fixes;
   const bool unrepaired = fixes.empty();
   for (Fix& fix : first->fixes)
     if (fix.patch.empty()) fixes.push_back(std::move(fix));
   first->fixes = std::move(fixes);
+  if (search.is_cut)
+    first->details.push_back("the search for repairs ended after " + std::to_string(search.runs) +
+                             " trials; there may be a smaller one");
   if (is_about_sizes(*first) || unrepaired) add_sizes(model, request, *first);
   add_kv_replication(model, request, a, *first);
 }

@@ -25,6 +25,11 @@ int rank_of(Verdict verdict) { return verdict == Verdict::right ? 2 : verdict ==
 
 }  // namespace
 
+int most_runs(const Plan& plan) {
+  constexpr std::size_t most = 250, least = 24, rule_runs = 12'000;
+  return static_cast<int>(std::clamp(rule_runs / std::max<std::size_t>(plan.rules.size(), 1), least, most));
+}
+
 bool is_cheaper(const Repair& a, const Repair& b) {
   return std::make_tuple(a.edits.size(), a.weight_bytes, a.communication_bytes, kind_cost(a)) <
          std::make_tuple(b.edits.size(), b.weight_bytes, b.communication_bytes, kind_cost(b));
@@ -62,7 +67,7 @@ Fix to_fix(const Repair& repair) {
 }
 
 RepairVerifier::RepairVerifier(const Model& model, const AnalysisRequest& request, PlanChoice start)
-    : model_(model), request_(request), start_(std::move(start)) {
+    : model_(model), request_(request), start_(std::move(start)), most_runs_(most_runs(start_.plan)) {
   request_.workload.batch = 2;
   request_.workload.tokens = 12;
   request_.workload.past = 0;
@@ -107,8 +112,8 @@ namespace {
 
 // Two edits can need each other and the repair neither: a head's rule and its tied table's.
 Repair without_pairs(RepairVerifier& verifier, Repair repair) {
-  for (std::size_t i = repair.edits.size(); i-- > 1;)
-    for (std::size_t j = i; j-- > 0 && i < repair.edits.size() && repair.edits.size() > 2;) {
+  for (std::size_t i = repair.edits.size(); i-- > 1 && !verifier.exhausted();)
+    for (std::size_t j = i; j-- > 0 && i < repair.edits.size() && repair.edits.size() > 2 && !verifier.exhausted();) {
       std::vector<PlanEdit> fewer = repair.edits;
       fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
       fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(j));
@@ -127,6 +132,7 @@ Repair without_blocks(RepairVerifier& verifier, Repair repair) {
   std::set<std::string> blocks;
   for (const PlanEdit& edit : repair.edits) blocks.insert(block_of(edit));
   for (const std::string& block : blocks) {
+    if (verifier.exhausted()) break;
     std::vector<PlanEdit> fewer = repair.edits;
     std::erase_if(fewer, [&](const PlanEdit& edit) { return block_of(edit) == block; });
     if (fewer.empty() || fewer.size() == repair.edits.size()) continue;
@@ -139,7 +145,7 @@ Repair without_blocks(RepairVerifier& verifier, Repair repair) {
 
 Repair reduced(RepairVerifier& verifier, Repair repair) {
   repair = without_blocks(verifier, std::move(repair));
-  for (std::size_t i = repair.edits.size(); i-- > 0 && repair.edits.size() > 1;) {
+  for (std::size_t i = repair.edits.size(); i-- > 0 && repair.edits.size() > 1 && !verifier.exhausted();) {
     std::vector<PlanEdit> fewer = repair.edits;
     fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
     if (auto smaller = verifier.check(fewer)) repair = std::move(*smaller);

@@ -25,6 +25,9 @@ struct Repair {
 bool is_cheaper(const Repair& a, const Repair& b);
 Fix to_fix(const Repair& repair);
 
+// How many analyses a search may make: their time grows with the plan's rules.
+int most_runs(const Plan& plan);
+
 // Runs the analyses, never more than a bounded number.
 class RepairVerifier {
 public:
@@ -34,12 +37,12 @@ public:
   std::optional<Repair> check(const std::vector<PlanEdit>& edits);
   // How far a run gets with them: verdict first, then operations that were sound.
   std::pair<int, std::int64_t> progress(const std::vector<PlanEdit>& edits);
-  bool exhausted() const { return runs_ >= kMostRuns; }
+  bool exhausted() const { return runs_ >= most_runs_; }
+  int runs_left() const { return most_runs_ - runs_; }
   int runs() const { return runs_; }
   const Plan& plan() const { return start_.plan; }
 
 private:
-  static constexpr int kMostRuns = 250;
   struct Outcome {
     Verdict verdict = Verdict::error;
     std::int64_t sound_operations = 0, weight_bytes = 0, communication_bytes = 0;
@@ -50,7 +53,7 @@ private:
   const Model& model_;
   AnalysisRequest request_;
   PlanChoice start_;
-  int runs_ = 0;
+  int most_runs_, runs_ = 0;
   std::map<std::string, Outcome> known_;  // by the edited plan
 };
 
