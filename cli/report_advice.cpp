@@ -26,14 +26,9 @@ std::string memory_details(const MemoryFit& m, Units units) {
          bytes_text(m.runtime, units);
 }
 
-std::vector<Fix> fixes_for_memory(const Report& report) {
-  std::vector<Fix> fixes;
-  if (const SizeResult* fit = report.smallest_fit()) fixes.push_back({"--tp " + std::to_string(fit->tp), {}});
-  fixes.push_back({"a smaller -b or --ctx, or a smaller --dtype", {}});
-  return fixes;
-}
-
 void add_overfull(const Report& report, std::vector<Problem>& out) {
+  // The table says which of several sizes do not fit; that none does is a problem.
+  if (report.smallest_fit() != nullptr) return;
   std::vector<int> sizes;
   const SizeResult* first = nullptr;
   for (const SizeResult& result : report.results) {
@@ -49,7 +44,7 @@ void add_overfull(const Report& report, std::vector<Problem>& out) {
                               " on the heaviest rank; " + report.scenario.hardware.name + " has " +
                               bytes_text(m.capacity, units));
   found.diagnostic.details.push_back(memory_details(m, units));
-  found.diagnostic.fixes = fixes_for_memory(report);
+  found.diagnostic.fixes = {{"a larger --tp, a smaller -b or --ctx, or a smaller --dtype", {}}};
   found.sizes = std::move(sizes);
   out.push_back(std::move(found));
 }

@@ -10,7 +10,7 @@
 namespace tpsim {
 namespace {
 
-AnalysisRequest request_of(const Recording& recording, const RecordedRun& run) {
+AnalysisRequest request_of(const RecordedCase& recording, const RecordedRun& run) {
   AnalysisRequest request;
   request.dialect = recording.dialect;
   request.parallelism.tp = run.tp;
@@ -121,7 +121,7 @@ std::string reasons(const Analysis& analysis) {
   return all;
 }
 
-void check_run(const Recording& recording, const RecordedRun& run, const Model& model, Agreement& agreement) {
+void check_run(const RecordedCase& recording, const RecordedRun& run, const Model& model, Agreement& agreement) {
   const std::string where = to_string(recording.dialect) + " " + recording.model + " " + run.name;
   const auto analysis = analyze(model, request_of(recording, run));
   agreement.note("answered", where, analysis.has_value(), analysis ? "" : analysis.error().message);
@@ -161,7 +161,7 @@ std::string summary(const Agreement& agreement) {
          " events whose size depends on routing compared by operation, module and order only";
 }
 
-Result<Model> build_recorded_model(const Recording& recording) {
+Result<Model> build_recorded_model(const RecordedCase& recording) {
   auto config = read_config(recording.config, "config.json");
   if (!config) return config.error();
   auto architecture = load_architecture(config->model_type, recording.dialect);
@@ -169,11 +169,11 @@ Result<Model> build_recorded_model(const Recording& recording) {
   return build_model(*architecture, *config);
 }
 
-void check_runs(const Recording& recording, const Model& model, Agreement& agreement) {
+void check_runs(const RecordedCase& recording, const Model& model, Agreement& agreement) {
   for (const RecordedRun& run : recording.runs) check_run(recording, run, model, agreement);
 }
 
-void check_parameters(const Recording& recording, const Model& model, Agreement& agreement) {
+void check_parameters(const RecordedCase& recording, const Model& model, Agreement& agreement) {
   const std::string where = to_string(recording.dialect) + " " + recording.model;
   std::map<std::string, Shape> mine;
   for (const NamedParameter& parameter : named_parameters(model)) mine[parameter.name] = parameter.shape;

@@ -22,9 +22,9 @@ struct Agreement {
 std::string summary(const Agreement& agreement);
 
 // The recording's model for its dialect; errors where the type is not described.
-Result<Model> build_recorded_model(const Recording& recording);
-void check_runs(const Recording& recording, const Model& model, Agreement& agreement);
+Result<Model> build_recorded_model(const RecordedCase& recording);
+void check_runs(const RecordedCase& recording, const Model& model, Agreement& agreement);
 // Parameter names and shapes, and the names on disk.
-void check_parameters(const Recording& recording, const Model& model, Agreement& agreement);
+void check_parameters(const RecordedCase& recording, const Model& model, Agreement& agreement);
 
 }  // namespace tpsim

@@ -29,7 +29,7 @@ TEST_CASE("analysis: agrees with every recorded run", "[oracle]") {
   for (const auto& file : json_files(kFixtures)) {
     const Value content = read_json(file);
     if (!is_recording(content)) continue;
-    const Recording recording = read_recording(content);
+    const RecordedCase recording = read_recording(content);
     const auto model = build_recorded_model(recording);
     INFO(file << ": " << (model ? "" : model.error().message));
     REQUIRE(model);
@@ -54,7 +54,7 @@ TEST_CASE("analysis: agrees with every recording of described types beside the p
     if (relative.string().starts_with("checkpoints") || std::filesystem::exists(kFixtures / relative)) continue;
     const Value content = read_json(file);
     if (!is_recording(content)) continue;
-    const Recording recording = read_raw_recording(content);
+    const RecordedCase recording = read_raw_recording(content);
     const auto model = build_recorded_model(recording);
     if (!model) {
       undescribed += " " + relative.string();

@@ -157,8 +157,8 @@ bool is_recording(const Value& content) {
   return std::holds_alternative<ValueObject>(content.data) && find(object(content), "runs") != nullptr;
 }
 
-Recording read_recording(const Value& content) {
-  Recording recording;
+RecordedCase read_recording(const Value& content) {
+  RecordedCase recording;
   recording.model = text(member(content, "model"));
   recording.dialect = *parse_dialect(text(member(content, "transformers")));
   recording.config = to_json(member(content, "config"));

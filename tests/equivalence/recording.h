@@ -37,7 +37,7 @@ struct RecordedRun {
   std::optional<EventCounts> backward;
 };
 
-struct Recording {
+struct RecordedCase {
   std::string model;  // "llama", "llama@tied", "llama+plans"
   Dialect dialect;
   std::string config;      // config.json
@@ -50,9 +50,9 @@ struct Recording {
 // A file of runs, and not one about something else.
 bool is_recording(const Value& content);
 // Aborts the test on a file that is not as expected.
-Recording read_recording(const Value& content);
+RecordedCase read_recording(const Value& content);
 // The long form in which recordings are made.
-Recording read_raw_recording(const Value& content);
+RecordedCase read_raw_recording(const Value& content);
 
 // All *.json below a folder in alphabetical order.
 std::vector<std::filesystem::path> json_files(const std::filesystem::path& folder);

@@ -78,8 +78,8 @@ bool is_comparable(const Value& run) {
 
 }  // namespace
 
-Recording read_raw_recording(const Value& content) {
-  Recording recording;
+RecordedCase read_raw_recording(const Value& content) {
+  RecordedCase recording;
   recording.model = text(member(content, "model"));
   recording.dialect = *parse_dialect(text(member(content, "transformers")));
   recording.config = to_json(member(content, "config"));
