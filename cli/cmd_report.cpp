@@ -83,10 +83,10 @@ Result<int> run(Context& context) {
   document.heading = report_heading(*report, options, context.terminal.width);
   document.table = report_table(*report, options.units);
   document.notes = report_notes(*report, options.units);
-  if (options.chart)
-    for (auto& line : text_chart(speedup_series(*report), context.terminal)) document.notes.push_back(std::move(line));
   document.json = [&](JsonWriter& json) { write_report(json, *report, options.details); };
   if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
+  if (options.chart && output_format(options) == Format::table)
+    for (const auto& line : text_chart(speedup_series(*report), context.terminal)) context.out += line + "\n";
   if (!options.quiet && output_format(options) == Format::table) {
     add_problem_lines(context, *report);
     add_next_line(context, *report);

@@ -83,7 +83,7 @@ Result<Scenario> load_scenario(const Options& options) {
   if (!custom) return custom.error();
   auto hardware = load_hardware_input(options);
   if (!hardware) return hardware.error();
-  const auto stack = find_stack(options.stack.value_or("forward"), hardware->name);
+  const auto stack = stack_named(options.stack.value_or("forward"), hardware->name);
   if (!stack) return stack.error();
   Scenario s{std::move(*input),  std::move(*plan),
              std::move(*custom), std::move(*hardware),

@@ -227,6 +227,13 @@ Result<Stack> find_stack(std::string_view framework, std::string_view hardware) 
   return unknown_stack(framework);
 }
 
+Result<Stack> stack_named(const std::string& name, std::string_view hardware) {
+  constexpr const char* newest = " 1000000.0";
+  const auto names = stack_names();
+  const bool bare = std::find(names.begin(), names.end(), lower(name)) != names.end() && lower(name) != "forward";
+  return find_stack(bare ? name + newest : name, hardware);
+}
+
 std::vector<std::string> stack_names() {
   std::vector<std::string> names = {"forward"};
   for (const std::string& path : list_data(kFolder))

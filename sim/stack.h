@@ -37,6 +37,8 @@ struct Stack {
 // the names there are.
 // `hardware`: name of its profile, for stacks that run otherwise there.
 Result<Stack> find_stack(std::string_view framework, std::string_view hardware = {});
+// A stack's name with a version ("vllm 0.12"), or without one for the newest ("vllm").
+Result<Stack> stack_named(const std::string& name, std::string_view hardware = {});
 std::vector<std::string> stack_names();  // sorted
 
 // The data file as it is, for fits: which of its entries holds for a framework.

@@ -49,6 +49,7 @@ Operation gemm(const char* module, std::int64_t m, std::int64_t n, std::int64_t 
 Operation small(OperationKind kind, const char* module, std::int64_t input, std::int64_t output) {
   Operation op;
   op.kind = kind;
+  op.name = kind == OperationKind::elementwise ? "add" : "";
   op.module = module;
   op.input_bytes = input;
   op.output_bytes = output;
@@ -248,7 +249,7 @@ TEST_CASE("kernels: time grows with rows, context and batch, without jumps", "[p
     if (m > 1) {
       CHECK((g >= last_gemm && g - last_gemm < 1e-6));
       CHECK((a >= last_attention && a - last_attention < 1));
-      CHECK((e >= last_experts && e - last_experts < 6));
+      CHECK((e >= last_experts && e - last_experts < 20));
     }
     last_gemm = g;
     last_attention = a;
