@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "core/json.h"
 
@@ -75,6 +76,18 @@ private:
     for (const auto& [keyword, argument] : object_of(schema)) check_keyword(value, schema, keyword, argument, path);
   }
 
+  // One of the schemas has to leave no fault; else those of the last one are reported.
+  void check_any_of(const Value& value, const Value& schemas, const std::string& path) {
+    const std::vector<std::string> before = faults_;
+    std::vector<std::string> last;
+    for (const Value& schema : std::get<ValueList>(schemas.data)) {
+      check(value, schema, path);
+      if (faults_.size() == before.size()) return;
+      last = std::exchange(faults_, before);
+    }
+    faults_ = std::move(last);
+  }
+
   void check_keyword(const Value& value, const Value& schema, const std::string& keyword, const Value& argument,
                      const std::string& path) {
     static const std::set<std::string> silent = {"$schema", "title", "description", "definitions"};
@@ -88,6 +101,7 @@ private:
     if (keyword == "properties") return check_properties(value, schema, path);
     if (keyword == "required") return check_required(value, argument, path);
     if (keyword == "items") return check_items(value, argument, path);
+    if (keyword == "anyOf") return check_any_of(value, argument, path);
     fault(path, "the validator does not know the keyword " + keyword);
   }
 
