@@ -96,13 +96,13 @@ std::string curve(const Scale& scale, const ChartSeries& series, const char* col
     path += (path.empty() ? "" : " ") + number(scale.x(p.tp)) + "," + number(scale.y(p.speedup));
     marks += line(scale.x(p.tp), scale.y(p.low), scale.x(p.tp), scale.y(p.high),
                   "stroke=\"" + std::string(colour) + "\" stroke-width=\"1\"");
-    marks += "<circle cx=\"" + number(scale.x(p.tp)) + "\" cy=\"" + number(scale.y(p.speedup)) + "\" r=\"3.5\" fill=\"" +
-             colour + "\"/>\n";
+    marks += "<circle cx=\"" + number(scale.x(p.tp)) + "\" cy=\"" + number(scale.y(p.speedup)) +
+             "\" r=\"3.5\" fill=\"" + colour + "\"/>\n";
     marks += label(scale.x(p.tp) + 6, scale.y(p.speedup) + 14, fixed(p.speedup, 2), "start");
   }
-  const std::string legend = line(kLeft + 20, legend_y, kLeft + 44, legend_y,
-                                  "stroke=\"" + std::string(colour) + "\" stroke-width=\"2\"") +
-                             label(kLeft + 50, legend_y + 4, series.name, "start");
+  const std::string legend =
+      line(kLeft + 20, legend_y, kLeft + 44, legend_y, "stroke=\"" + std::string(colour) + "\" stroke-width=\"2\"") +
+      label(kLeft + 50, legend_y + 4, series.name, "start");
   return "<polyline points=\"" + path + "\" fill=\"none\" stroke=\"" + colour + "\" stroke-width=\"2\"/>\n" + marks +
          legend;
 }
@@ -111,7 +111,8 @@ std::string curve(const Scale& scale, const ChartSeries& series, const char* col
 
 std::vector<ChartSeries> speedup_series(const Report& report) {
   std::vector<ChartSeries> all;
-  for (auto series : {series_of(report, "prefill", &SizeResult::prefill), series_of(report, "decode", &SizeResult::decode)})
+  for (auto series :
+       {series_of(report, "prefill", &SizeResult::prefill), series_of(report, "decode", &SizeResult::decode)})
     if (!series.points.empty()) all.push_back(std::move(series));
   return all;
 }
@@ -143,9 +144,9 @@ std::string svg_chart(const std::vector<ChartSeries>& all, const std::string& ti
   std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(kWidth) + "\" height=\"" +
                     number(kHeight) + "\" viewBox=\"0 0 " + number(kWidth) + " " + number(kHeight) +
                     "\" font-family=\"sans-serif\" font-size=\"12\">\n" +
-                    "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n" +
-                    "<text x=\"" + number(kWidth / 2) + "\" y=\"20\" text-anchor=\"middle\" font-size=\"14\">" +
-                    escaped(title) + "</text>\n" + axes(scale, ticks);
+                    "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n" + "<text x=\"" + number(kWidth / 2) +
+                    "\" y=\"20\" text-anchor=\"middle\" font-size=\"14\">" + escaped(title) + "</text>\n" +
+                    axes(scale, ticks);
   for (std::size_t i = 0; i < all.size(); ++i)
     svg += curve(scale, all[i], colours[i % std::size(colours)], kTop + 14 + 18 * static_cast<double>(i));
   return svg + "</svg>\n";

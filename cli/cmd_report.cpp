@@ -47,7 +47,9 @@ Error no_valid_size(const Report& report) {
   return error;
 }
 
-bool draws_picture(const Options& options) { return options.chart && options.output && options.output->ends_with(".svg"); }
+bool draws_picture(const Options& options) {
+  return options.chart && options.output && options.output->ends_with(".svg");
+}
 
 std::string chart_title(const Report& report) {
   const Scenario& s = report.scenario;

@@ -65,9 +65,9 @@ Result<Model> from_headers(const ModelSource& source, const std::string& type, c
   auto model = model_from_checkpoint(*source.checkpoint, type);
   const auto guess = model && source.config ? guess_family(*source.config, dialect) : std::nullopt;
   if (guess && guess->model)
-    model->unknown_parts.push_back("whether it is a \"" + guess->model_type + "\" (" + guess->because + "): " +
-                                   agreement(*guess->model, *source.checkpoint) + ": --set model_type=" +
-                                   guess->model_type);
+    model->unknown_parts.push_back("whether it is a \"" + guess->model_type + "\" (" + guess->because +
+                                   "): " + agreement(*guess->model, *source.checkpoint) +
+                                   ": --set model_type=" + guess->model_type);
   return model;
 }
 

@@ -85,14 +85,9 @@ Result<Scenario> load_scenario(const Options& options) {
   if (!hardware) return hardware.error();
   const auto stack = stack_named(options.stack.value_or("forward"), hardware->name);
   if (!stack) return stack.error();
-  Scenario s{std::move(*input),  std::move(*plan),
-             std::move(*custom), std::move(*hardware),
-             *stack,
-             options.dialect,    options.ep,
-             options.phase,      kDefaultBatch,
-             kDefaultPrompt,     kDefaultContext,
-             DType::bf16,        DType::bf16,
-             DType::bf16,        {}};
+  Scenario s{std::move(*input), std::move(*plan), std::move(*custom), std::move(*hardware), *stack,
+             options.dialect,   options.ep,       options.phase,      kDefaultBatch,        kDefaultPrompt,
+             kDefaultContext,   DType::bf16,      DType::bf16,        DType::bf16,          {}};
   if (auto set = set_lengths(s, options); !set) return set.error();
   set_dtypes(s, options);
   list_assumptions(s, options);

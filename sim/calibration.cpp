@@ -64,8 +64,8 @@ Result<void> add_families(Calibration& c, std::string_view text, const std::stri
 Error unknown_set(const std::string& set) {
   const auto names = calibration_names();
   const auto near = nearest(set, names, 1);
-  Error error = input_error("no calibration \"" + set + "\"" +
-                            (near.empty() ? "" : "; did you mean \"" + near.front() + "\"?"));
+  Error error =
+      input_error("no calibration \"" + set + "\"" + (near.empty() ? "" : "; did you mean \"" + near.front() + "\"?"));
   std::string list;
   for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
   error.details = {"calibrations: " + list};

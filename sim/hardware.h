@@ -48,9 +48,9 @@ struct Hardware {
   double compute_efficiency = 0.7, attention_efficiency = 0.55, bandwidth_efficiency = 0.8, link_efficiency = 0.8,
          network_efficiency = 0.9;
   NumberSource source = NumberSource::spec;
-  std::string calibration;                          // set of fitted constants that holds for it, "" = none
-  std::shared_ptr<const Calibration> own_profile;   // takes that set's place: a user's
-  std::map<std::string, std::string> sources;  // field ("memory", "link.latency") -> where the figure was read
+  std::string calibration;                         // set of fitted constants that holds for it, "" = none
+  std::shared_ptr<const Calibration> own_profile;  // takes that set's place: a user's
+  std::map<std::string, std::string> sources;      // field ("memory", "link.latency") -> where the figure was read
 };
 
 // Dense rate of matrix products in that type: its own entry, or that of the next wider one.

@@ -27,8 +27,7 @@ std::size_t KernelHash::operator()(const KernelCall& c) const {
                      static_cast<std::int64_t>(c.activations) << 16 | static_cast<std::int64_t>(c.kv_cache) << 24 |
                      static_cast<std::int64_t>(c.joined) << 32 | static_cast<std::int64_t>(c.hot) << 33 |
                      static_cast<std::int64_t>(c.causal) << 34 | static_cast<std::int64_t>(c.block_scaled) << 35 |
-                     static_cast<std::int64_t>(c.static_scales) << 36 |
-                     static_cast<std::int64_t>(c.products) << 40;
+                     static_cast<std::int64_t>(c.static_scales) << 36 | static_cast<std::int64_t>(c.products) << 40;
   std::uint64_t hash = 0;
   for (const std::int64_t word : {types, c.rows, c.n, c.k, c.experts, c.all_experts, c.topk, c.sequences, c.query,
                                   c.context, c.window, c.heads, c.kv_heads, c.head_dim, c.value_dim, c.bytes}) {

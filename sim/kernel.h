@@ -28,12 +28,12 @@ const char* to_string(KernelKind kind);
 struct KernelCall {
   KernelKind kind = KernelKind::copy;
   DType weights = DType::bf16, activations = DType::bf16, kv_cache = DType::bf16;  // as stored
-  DType products = DType::bf16;  // what the tensor cores multiply
-  bool block_scaled = false;     // fp8 with a scale per block
-  bool static_scales = false;    // fp8 inputs come quantised from the kernel before
-  bool joined = false;  // runs inside a neighbour's kernel: only its bytes count
-  bool hot = false;     // its operands lie in the L2 cache, as in loops over one buffer
-  bool causal = true;   // attention
+  DType products = DType::bf16;                                                    // what the tensor cores multiply
+  bool block_scaled = false;                                                       // fp8 with a scale per block
+  bool static_scales = false;  // fp8 inputs come quantised from the kernel before
+  bool joined = false;         // runs inside a neighbour's kernel: only its bytes count
+  bool hot = false;            // its operands lie in the L2 cache, as in loops over one buffer
+  bool causal = true;          // attention
   std::int64_t rows = 0, n = 0, k = 0;
   std::int64_t experts = 0;      // held by the rank
   std::int64_t all_experts = 0;  // of the layer

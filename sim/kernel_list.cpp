@@ -92,7 +92,8 @@ public:
       if (communicates_before(i)) product_ = small_ = experts_ = -1;
       add(i);
     }
-    const bool ends_small = small_ >= 0 && out_.kernels[static_cast<std::size_t>(small_)].call.kind == KernelKind::addition;
+    const bool ends_small =
+        small_ >= 0 && out_.kernels[static_cast<std::size_t>(small_)].call.kind == KernelKind::addition;
     if (s_.norm_follows && ends_small) out_.kernels[static_cast<std::size_t>(small_)].call.joined = true;
   }
 
@@ -131,7 +132,7 @@ private:
   void start(std::size_t i, const KernelCall& call) {
     in_routing_ = false;
     out_.kernel_of[i] = static_cast<int>(out_.kernels.size());
-    out_.kernels.push_back({call, static_cast<int>(i), 1});
+    out_.kernels.push_back({call, static_cast<int>(i)});
   }
   int latest() const { return static_cast<int>(out_.kernels.size()) - 1; }
   void join(std::size_t i, int kernel) { out_.kernel_of[i] = kernel; }
@@ -165,7 +166,8 @@ private:
 
   void add_product(std::size_t i) {
     const Operation& op = operation(i);
-    if (product_ >= 0 && same_input(operation(static_cast<std::size_t>(out_.kernels[static_cast<std::size_t>(product_)].first)), op)) {
+    if (product_ >= 0 &&
+        same_input(operation(static_cast<std::size_t>(out_.kernels[static_cast<std::size_t>(product_)].first)), op)) {
       out_.kernels[static_cast<std::size_t>(product_)].call.n += op.n;
       return join(i, product_);
     }
@@ -186,7 +188,8 @@ private:
       small_ = latest();
     } else {
       KernelCall& call = out_.kernels[static_cast<std::size_t>(small_)].call;
-      const double added = std::max(-static_cast<double>(call.bytes), own_bytes(op) - kept_bytes(operation(last_small_), op));
+      const double added =
+          std::max(-static_cast<double>(call.bytes), own_bytes(op) - kept_bytes(operation(last_small_), op));
       const KernelCall own = moved(small_kind(op), i, std::max(0.0, added));
       call.bytes += own.bytes + (added < 0 ? whole(added * scale_) : 0);
       if (rank_of(own.kind) > rank_of(call.kind)) {
@@ -275,7 +278,7 @@ private:
       if (out_.kernel_of[i] < 0)
         start(i, call);
       else
-        out_.kernels.push_back({call, static_cast<int>(i), 1});
+        out_.kernels.push_back({call, static_cast<int>(i)});
     }
   }
 

@@ -32,7 +32,8 @@ struct Load {
   std::int64_t head_rows = 0;  // tokens that enter the head
   std::vector<AttentionGroup> groups;
   bool causal = true;
-  int expert_split = 1;  // ranks that share the experts out among them, where the plan of the Analysis cuts each of them
+  // Ranks that share the experts out among them, where the plan of the Analysis cuts each of them.
+  int expert_split = 1;
   // All-reduces beside those of the Analysis, and the bytes of each.
   double extra_all_reduces = 0;
   std::int64_t extra_bytes = 0;
@@ -41,8 +42,7 @@ Load load_of(const Workload& workload);
 
 struct Kernel {
   KernelCall call;
-  int first = 0;     // of its operations
-  double share = 1;  // of the kernel's time that its first operation takes; the rest is spread over the others
+  int first = 0;  // of its operations
 };
 
 struct KernelList {

@@ -91,7 +91,8 @@ const GemmModel& KernelTimes::gemm_model_for(const KernelCall& c) {
   it->second = gemm_model(fitted ? &*calibration_->gemm : nullptr, hardware_, products, c.block_scaled);
   const GemmDevice own = gemm_device(hardware_, products);
   const GemmDevice& theirs = it->second.device;
-  const bool same = same_device(own.bandwidth, theirs.bandwidth) && same_device(own.multiprocessors, theirs.multiprocessors);
+  const bool same =
+      same_device(own.bandwidth, theirs.bandwidth) && same_device(own.multiprocessors, theirs.multiprocessors);
   if (fitted && !same && !hardware_.own_profile) it->second = transferred(it->second, own);
   if (c.static_scales) it->second.quantises = false;
   return it->second;
@@ -111,9 +112,7 @@ const ElementwiseModel& KernelTimes::elementwise_model_for(ElementwiseOp op) {
   return it->second;
 }
 
-Estimate KernelTimes::gemm(const KernelCall& c) {
-  return gemm_time(gemm_shape(c), gemm_model_for(c));
-}
+Estimate KernelTimes::gemm(const KernelCall& c) { return gemm_time(gemm_shape(c), gemm_model_for(c)); }
 
 // A kernel that runs inside a neighbour's takes what its bytes add to that one.
 Estimate KernelTimes::small(const KernelCall& c) {
@@ -127,14 +126,14 @@ Estimate KernelTimes::small(const KernelCall& c) {
 }
 
 const AttentionModel& KernelTimes::attention_model_for(const AttentionChoice& choice) {
-  const auto [it, fresh] = attention_.try_emplace(
-      {choice.kind, choice.cache, static_cast<std::int64_t>(choice.key_dim), choice.windowed});
+  const auto [it, fresh] =
+      attention_.try_emplace({choice.kind, choice.cache, static_cast<std::int64_t>(choice.key_dim), choice.windowed});
   if (!fresh) return it->second;
   const bool latent = choice.kind == AttentionKind::latent_prefill || choice.kind == AttentionKind::latent_decode;
-  const auto* const set = !calibration_                                ? nullptr
-                          : latent && calibration_->mla                ? &*calibration_->mla
-                          : !latent && calibration_->attention         ? &*calibration_->attention
-                                                                       : nullptr;
+  const auto* const set = !calibration_                        ? nullptr
+                          : latent && calibration_->mla        ? &*calibration_->mla
+                          : !latent && calibration_->attention ? &*calibration_->attention
+                                                               : nullptr;
   it->second = attention_model(set, hardware_, choice);
   const GemmDevice own = gemm_device(hardware_, DType::bf16);
   if (set != nullptr && !same_device(own.bandwidth, it->second.device.bandwidth) && !hardware_.own_profile) {

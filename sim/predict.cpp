@@ -84,7 +84,8 @@ struct CollectiveKey {
 struct CollectiveHash {
   std::size_t operator()(const CollectiveKey& c) const {
     const auto mixed = static_cast<std::uint64_t>(c.bytes) * 64 + static_cast<std::uint64_t>(c.op) * 8;
-    return static_cast<std::size_t>((mixed ^ static_cast<std::uint64_t>(c.ranks * 1024 + c.stride)) * 0x9E3779B97F4A7C15u >> 7);
+    return static_cast<std::size_t>(
+        (mixed ^ static_cast<std::uint64_t>(c.ranks * 1024 + c.stride)) * 0x9E3779B97F4A7C15u >> 7);
   }
 };
 
@@ -208,7 +209,8 @@ void Predictor::State::list_operations(const Trace& trace, int index, const Pass
       time.kernel = time_of(time.call);
       // Further kernels of the same operation: attention of each group.
       double us = time.kernel.us;
-      for (std::size_t other = k + 1; leads && other < list.kernels.size() && list.kernels[other].first == time.index; ++other)
+      for (std::size_t other = k + 1; leads && other < list.kernels.size() && list.kernels[other].first == time.index;
+           ++other)
         us += time_of(list.kernels[other].call).us;
       const double share = weights[k] > 0 ? weight_of(trace.operations[i]) / weights[k] : leads ? 1 : 0;
       time.time = Seconds(us * share * 1e-6);

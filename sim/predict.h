@@ -41,10 +41,10 @@ inline constexpr std::size_t kTimeParts = 5;
 // One forward pass.
 struct Prediction {
   Seconds total{}, compute{}, communication{};
-  Seconds host{};         // of `total`: neither kernels nor collectives
-  Seconds low{}, high{};  // 90 % band of `total`
+  Seconds host{};                            // of `total`: neither kernels nor collectives
+  Seconds low{}, high{};                     // 90 % band of `total`
   NumberSource source = NumberSource::spec;  // the weakest that makes up a tenth of the time
-  double band = 0.35;  // half width in ln(measured / total)
+  double band = 0.35;                        // half width in ln(measured / total)
   std::int64_t kernels = 0;
   std::array<double, kTimeParts> part_us{};  // by TimePart, over the pass
   std::vector<OperationTime> operations;
@@ -71,7 +71,8 @@ public:
   Seconds total(const Analysis& analysis);
   Seconds total(const Analysis& analysis, const Load& load);
 
-  // One kernel; one collective of `bytes` (as CollectiveShape counts them) over `ranks` that are every `stride`th device.
+  // One kernel; one collective of `bytes` (as CollectiveShape counts them) over `ranks` that are every `stride`th
+  // device.
   Estimate kernel(const KernelCall& call);
   CollectiveEstimate collective(CollectiveOp op, double bytes, int ranks, int stride = 1);
 

@@ -143,13 +143,13 @@ std::size_t entry_for(const StackFile& file, const std::string& framework, std::
   };
   std::size_t i = index_of([&](const StackEntry& e) { return !e.hardware.empty() && e.hardware == hardware; });
   if (i < entries.size()) return i;
-  i = index_of([&](const StackEntry& e) {
-    return !e.contains.empty() && framework.find(e.contains) != std::string::npos;
-  });
+  i = index_of(
+      [&](const StackEntry& e) { return !e.contains.empty() && framework.find(e.contains) != std::string::npos; });
   if (i < entries.size()) return i;
   if (const auto version = version_in(framework))
     i = index_of([&](const StackEntry& e) {
-      return e.hardware.empty() && e.contains.empty() && !e.unversioned && (e.below.empty() || *version < *version_in(e.below));
+      return e.hardware.empty() && e.contains.empty() && !e.unversioned &&
+             (e.below.empty() || *version < *version_in(e.below));
     });
   else
     i = index_of([](const StackEntry& e) { return e.unversioned; });

@@ -14,9 +14,9 @@ namespace tpsim {
 struct Stack {
   std::string name = "forward";  // "vllm 0.12"
   // Host time that no kernel hides: scheduling, sampling, detokenising.
-  double step_us = 0;          // per pass
-  double sequence_us = 0;      // per sequence of the pass
-  double rank_us = 0;          // per pass and doubling of the ranks
+  double step_us = 0;      // per pass
+  double sequence_us = 0;  // per sequence of the pass
+  double rank_us = 0;      // per pass and doubling of the ranks
   // Without CUDA graphs a pass takes at least this for each kernel it launches.
   double launch_us = 0;
   bool graphs_in_prefill = false;  // else prompts are launched one kernel after the other
@@ -24,9 +24,9 @@ struct Stack {
   double prompt_share = 1;         // of the work on prompts that decoding sequences wait for (0: other GPUs do it)
   // Time of its kernels over that of the kernels measured for the calibration.
   double gemm_factor = 1, attention_factor = 1, small_factor = 1, experts_factor = 1, collective_factor = 1;
-  std::string all_reduce;  // "vllm", "sglang", "trtllm", "nccl"; "" = the fastest
+  std::string all_reduce;      // "vllm", "sglang", "trtllm", "nccl"; "" = the fastest
   bool static_scales = false;  // fp8 inputs are quantised where they are made, with scales known beforehand
-  double band = 0;           // half width in ln that it adds to the band of the sum, at 90 %
+  double band = 0;             // half width in ln that it adds to the band of the sum, at 90 %
   NumberSource source = NumberSource::calibrated;
   std::string origin;  // what the figures were fitted on
   bool operator==(const Stack&) const = default;
@@ -43,8 +43,8 @@ std::vector<std::string> stack_names();  // sorted
 
 // The data file as it is, for fits: which of its entries holds for a framework.
 struct StackEntry {
-  std::string below;     // version that ends its range, "" = none
-  std::string contains;  // holds for frameworks with this text, whatever their version; "" = no such rule
+  std::string below;         // version that ends its range, "" = none
+  std::string contains;      // holds for frameworks with this text, whatever their version; "" = no such rule
   bool unversioned = false;  // holds for frameworks that name no version
   std::string hardware;      // holds on this hardware only, before all others; "" = on any
   Stack stack;

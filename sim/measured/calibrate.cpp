@@ -47,10 +47,10 @@ Result<void> check_times(const std::string& family, const std::string& file, con
   }
   for (std::size_t i = 0; i < us.size(); ++i) {
     if (us[i] * kFastest >= least[i]) continue;
-    Error error = input_error("row " + std::to_string(i + 1) + " of " + family + " takes " + number_text(us[i]) +
-                                  " us, " + number_text(least[i] / us[i]) + " times faster than " +
-                                  "the data sheet allows",
-                              file);
+    Error error =
+        input_error("row " + std::to_string(i + 1) + " of " + family + " takes " + number_text(us[i]) + " us, " +
+                        number_text(least[i] / us[i]) + " times faster than " + "the data sheet allows",
+                    file);
     error.fixes = {"check the unit of time_us, and that --hw names the GPU that was measured"};
     return error;
   }

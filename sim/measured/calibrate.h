@@ -15,10 +15,10 @@ namespace tpsim {
 
 // What one family's rows did to its errors.
 struct CalibratedFamily {
-  std::string family;    // "gemm"
+  std::string family;  // "gemm"
   std::size_t rows = 0;
-  ErrorSummary before;   // with what held for the hardware before
-  ErrorSummary after;    // each row with a fit that has not seen its group (width, head count, size)
+  ErrorSummary before;  // with what held for the hardware before
+  ErrorSummary after;   // each row with a fit that has not seen its group (width, head count, size)
   std::vector<std::string> notes;
 };
 

@@ -128,14 +128,17 @@ std::string e2e_fidelity(const std::vector<E2eRow>& rows, const std::vector<Stac
   const auto judged = judge(used, files);
   std::string text =
       "## Runs\n\nGrades A and B of GPUs with a calibration. Each model on each GPU at each TP size is predicted by "
-      "stacks fitted without\nit. In band: share of rows within their 90 % band. The baselines have no stack (MAPE).\n\n"
-      "| rows | n | median | p90 | MAPE | bias | in band | roofline | derated |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+      "stacks fitted without\nit. In band: share of rows within their 90 % band. The baselines have no stack "
+      "(MAPE).\n\n"
+      "| rows | n | median | p90 | MAPE | bias | in band | roofline | derated "
+      "|\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   const auto modern = [](const E2eRow& r) { return !is_older(r); };
   text += line_of("decode step, grade A", judged,
                   [](const E2eRow& r) { return r.grade == "A" && is_kind(r, "decode step"); });
   text += line_of("decode step, all", judged, [](const E2eRow& r) { return is_kind(r, "decode step"); });
-  text += line_of("clean prefill (grade A)", judged,
-                  [](const E2eRow& r) { return r.grade == "A" && (r.metric == "ttft_batch" || r.metric == "ttft_mean"); });
+  text += line_of("clean prefill (grade A)", judged, [](const E2eRow& r) {
+    return r.grade == "A" && (r.metric == "ttft_batch" || r.metric == "ttft_mean");
+  });
   text += line_of("prefill, all", judged, [](const E2eRow& r) { return is_kind(r, "prefill"); });
   text += line_of("generation", judged, [](const E2eRow& r) { return is_kind(r, "generation"); });
   text += line_of("throughput", judged, [](const E2eRow& r) { return is_kind(r, "throughput"); });
@@ -153,8 +156,9 @@ std::string e2e_fidelity(const std::vector<E2eRow>& rows, const std::vector<Stac
       return r.gpu == j.row->row.gpu && r.model == j.row->row.model && r.framework == j.row->row.framework;
     });
   }
-  text += "\n| stack, GPU, model | n | median | p90 | MAPE | bias | in band | roofline | derated |\n"
-          "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
+  text +=
+      "\n| stack, GPU, model | n | median | p90 | MAPE | bias | in band | roofline | derated |\n"
+      "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
   for (const auto& [name, line] : by_stack) text += line;
   return text;
 }

@@ -190,7 +190,8 @@ Result<Analysis> make_analysis(const E2eModel& model, const E2eRow& row) {
   auto analysis = analyze(model.model, request);
   if (!analysis) return analysis.error();
   if (!analysis->complete || analysis->verdict == Verdict::error || analysis->verdict == Verdict::unknown) {
-    const auto reason = analysis->verdict_reasons.empty() ? std::string() : " (" + analysis->verdict_reasons.front() + ")";
+    const auto reason =
+        analysis->verdict_reasons.empty() ? std::string() : " (" + analysis->verdict_reasons.front() + ")";
     return input_error("the plan stops the forward pass at TP " + std::to_string(row.tp) + reason);
   }
   return analysis;

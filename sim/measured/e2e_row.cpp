@@ -18,8 +18,7 @@ std::map<std::string, std::string> parse_params(std::string_view text) {
     const auto end = std::min(text.find(';'), text.size());
     const std::string_view item = text.substr(0, end);
     const auto sign = item.find('=');
-    if (sign != std::string_view::npos)
-      params.emplace(trimmed(item.substr(0, sign)), trimmed(item.substr(sign + 1)));
+    if (sign != std::string_view::npos) params.emplace(trimmed(item.substr(0, sign)), trimmed(item.substr(sign + 1)));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return params;
@@ -72,9 +71,9 @@ E2eReader::E2eReader(const MeasuredTable& t)
 Result<E2eRow> E2eReader::read(const MeasuredRow& row) const {
   E2eRow r;
   const std::pair<std::string E2eRow::*, const MeasuredColumn*> texts[] = {
-      {&E2eRow::id, &id_},       {&E2eRow::group, &group_},   {&E2eRow::source, &source_},
+      {&E2eRow::id, &id_},       {&E2eRow::group, &group_},         {&E2eRow::source, &source_},
       {&E2eRow::gpu, &gpu_},     {&E2eRow::framework, &framework_}, {&E2eRow::model, &model_},
-      {&E2eRow::dtype, &dtype_}, {&E2eRow::metric, &metric_}, {&E2eRow::unit, &unit_},
+      {&E2eRow::dtype, &dtype_}, {&E2eRow::metric, &metric_},       {&E2eRow::unit, &unit_},
       {&E2eRow::grade, &grade_}, {&E2eRow::notes, &notes_}};
   for (const auto& [member, column] : texts) r.*member = std::string(column->text(row));
   r.model_params = parse_params(model_params_.text(row));

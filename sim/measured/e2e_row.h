@@ -30,8 +30,8 @@ public:
   Result<E2eRow> read(const MeasuredRow& row) const;
 
 private:
-  MeasuredColumn id_, group_, source_, gpu_, gpus_, nodes_, framework_, model_, model_params_, dtype_, tp_, pp_, dp_, ep_,
-      batch_, micro_batch_, input_len_, output_len_, metric_, value_, unit_, grade_, notes_;
+  MeasuredColumn id_, group_, source_, gpu_, gpus_, nodes_, framework_, model_, model_params_, dtype_, tp_, pp_, dp_,
+      ep_, batch_, micro_batch_, input_len_, output_len_, metric_, value_, unit_, grade_, notes_;
 };
 
 // The number after `name=` in the notes: "valid_tokens=290" -> 290.

@@ -216,9 +216,11 @@ Result<E2eEstimate> metric_value(const Rig& rig) {
 
 Result<void> check_described(const E2eRow& row) {
   if (is_training(row)) return {};
-  if (row.metric == "allreduce_time") return no_prediction("all-reduce times are predicted from rows of collective.csv's form");
+  if (row.metric == "allreduce_time")
+    return no_prediction("all-reduce times are predicted from rows of collective.csv's form");
   if (row.nodes > 1) return no_prediction("runs over several nodes are not predicted yet");
-  if (row.dp > 1 && row.ep > 1) return no_prediction("attention data parallelism with expert parallelism is not described");
+  if (row.dp > 1 && row.ep > 1)
+    return no_prediction("attention data parallelism with expert parallelism is not described");
   return {};
 }
 

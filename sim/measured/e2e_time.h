@@ -17,10 +17,10 @@ namespace tpsim {
 struct E2eParts {
   std::array<double, kTimeParts> us{};         // by TimePart
   std::array<double, kTimeParts> prompt_us{};  // what prompts of others add to the steps of decoding sequences
-  double passes = 0, prompt_passes = 0;  // of these, passes with prompts
-  double sequences = 0;                  // summed over the passes
-  double doublings = 0;                  // log2 of the ranks, summed over the passes
-  double count = 0;                      // rates: what is counted per second; 0 = the value is a time
+  double passes = 0, prompt_passes = 0;        // of these, passes with prompts
+  double sequences = 0;                        // summed over the passes
+  double doublings = 0;                        // log2 of the ranks, summed over the passes
+  double count = 0;                            // rates: what is counted per second; 0 = the value is a time
 };
 
 struct E2eEstimate {

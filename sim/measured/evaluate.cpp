@@ -11,8 +11,9 @@ namespace {
 
 Error unknown_form(const MeasuredTable& table) {
   Error error = input_error("the columns are those of no known kind of measurement", table.file);
-  error.details = {"known: gemm (m, n, k, time_us), attention (n_q, n_kv, kv_len, head_dim, time_us), mla, moe, "
-                   "collective (op, bytes, ranks, time_us), elementwise, moe_alltoall, e2e (framework, metric, value)"};
+  error.details = {
+      "known: gemm (m, n, k, time_us), attention (n_q, n_kv, kv_len, head_dim, time_us), mla, moe, "
+      "collective (op, bytes, ranks, time_us), elementwise, moe_alltoall, e2e (framework, metric, value)"};
   return error;
 }
 
@@ -52,9 +53,9 @@ EvaluationLine line_of(const GroupKey& key, const Group& group) {
 std::string pair_key(const E2eRow& r) {
   std::string key = r.source + "|" + r.gpu + "|" + r.framework + "|" + r.model + "|" + r.dtype + "|" + r.metric;
   for (const auto& [name, value] : r.model_params) key += "|" + name + "=" + value;
-  for (const std::int64_t number : {static_cast<std::int64_t>(r.pp), static_cast<std::int64_t>(r.dp),
-                                    static_cast<std::int64_t>(r.ep), r.batch.value_or(-1), r.micro_batch, r.input_len,
-                                    r.output_len})
+  for (const std::int64_t number :
+       {static_cast<std::int64_t>(r.pp), static_cast<std::int64_t>(r.dp), static_cast<std::int64_t>(r.ep),
+        r.batch.value_or(-1), r.micro_batch, r.input_len, r.output_len})
     key += "|" + std::to_string(number);
   return key;
 }
@@ -158,7 +159,12 @@ std::vector<SpeedUp> speed_ups(const std::vector<EvaluatedRow>& rows) {
     const auto& [from, base] = *by_tp.begin();
     for (const auto& [tp, row] : by_tp) {
       if (tp == from) continue;
-      SpeedUp s{row->gpu, row->key, row->metric, from, tp, *base->measured / *row->measured,
+      SpeedUp s{row->gpu,
+                row->key,
+                row->metric,
+                from,
+                tp,
+                *base->measured / *row->measured,
                 *base->predicted / *row->predicted};
       if (is_rate(row->e2e->metric)) {
         s.measured = 1 / s.measured;

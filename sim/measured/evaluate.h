@@ -15,9 +15,9 @@ namespace tpsim {
 struct EvaluatedRow {
   RowFamily family = RowFamily::e2e;
   std::string gpu;
-  std::string key;     // what tells rows of one GPU apart: "bf16", "fa3 bf16", a model
-  std::string metric;  // end-to-end rows: "decode step"; else empty
-  std::string grade;   // A, B, C, or empty
+  std::string key;                            // what tells rows of one GPU apart: "bf16", "fa3 bf16", a model
+  std::string metric;                         // end-to-end rows: "decode step"; else empty
+  std::string grade;                          // A, B, C, or empty
   std::optional<double> measured, predicted;  // in the row's unit
   double band = 0;                            // half width in ln at 90 %
   NumberSource source = NumberSource::spec;
@@ -44,7 +44,7 @@ private:
 struct EvaluationLine {
   std::string family, gpu, key, metric;
   ErrorSummary errors;
-  double covered = 0;           // share of rows within their band
+  double covered = 0;  // share of rows within their band
   std::size_t not_predicted = 0;
 };
 // One line for each family, GPU and key (and metric), sorted; then for all GPUs of a family and metric. Rows of grade C

@@ -96,8 +96,7 @@ Result<OperatorEstimate> gemm_row(const MeasuredTable& table, const MeasuredRow&
   if (!type) return type.error();
   const auto calibration = calibration_of(hardware);
   const bool fitted = calibration && calibration->gemm;
-  const GemmModel model =
-      gemm_model(fitted ? &*calibration->gemm : nullptr, hardware, type->dtype, type->block_scaled);
+  const GemmModel model = gemm_model(fitted ? &*calibration->gemm : nullptr, hardware, type->dtype, type->block_scaled);
   return OperatorEstimate{r.kernel, gemm_time(r.shape, model)};
 }
 
@@ -128,10 +127,10 @@ Result<OperatorEstimate> attention_row(const MeasuredTable& table, const Measure
   if (!rows) return rows.error();
   const AttentionRow& r = rows->front();
   const auto calibration = calibration_of(hardware);
-  const auto* const set = !calibration                             ? nullptr
-                          : latent && calibration->mla             ? &*calibration->mla
-                          : !latent && calibration->attention      ? &*calibration->attention
-                                                                   : nullptr;
+  const auto* const set = !calibration                        ? nullptr
+                          : latent && calibration->mla        ? &*calibration->mla
+                          : !latent && calibration->attention ? &*calibration->attention
+                                                              : nullptr;
   AttentionChoice choice;
   choice.kind = r.kind;
   choice.cache = parse_dtype(r.cache).value_or(DType::bf16);

@@ -1,5 +1,5 @@
-// Rows that time one operator: what it should have taken. Such rows run in loops over the same buffers, so operands that
-// fit lie in the L2 cache.
+// Rows that time one operator: what it should have taken. Such rows run in loops over the same buffers, so operands
+// that fit lie in the L2 cache.
 #pragma once
 
 #include <map>

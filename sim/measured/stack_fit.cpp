@@ -77,6 +77,8 @@ std::vector<StackFile> fit_kept(const std::vector<StackRow>& rows, std::vector<S
       RowList own;
       for (const StackRow& row : rows)
         if (at(row, f, e) && keep(row)) own.push_back(&row);
+      const bool measured = std::any_of(rows.begin(), rows.end(), [&](const StackRow& row) { return at(row, f, e); });
+      if (!measured) continue;
       StackEntry& entry = files[f].entries[e];
       Stack start = common;
       start.all_reduce = entry.stack.all_reduce;
@@ -99,7 +101,6 @@ std::string origin_of(const std::vector<StackRow>& rows, std::size_t file, std::
     ++n;
     if (std::find(sources.begin(), sources.end(), row.row.source) == sources.end()) sources.push_back(row.row.source);
   }
-  if (n == 0) return "as the other versions";
   std::string list;
   for (const auto& source : sources) list += (list.empty() ? "" : ", ") + source;
   return "least squares on " + std::to_string(n) + " published end-to-end rows (" + list + ")";
@@ -145,7 +146,9 @@ std::vector<StackRow> stack_rows(const std::vector<E2eRow>& rows, const std::vec
     const auto estimate = times.predict(row);
     if (!estimate) continue;
     const double us = measured_us(row, estimate->parts);
-    if (us > 0) result.push_back({row, estimate->parts, us, estimate->band, *place, row.model + "|" + row.gpu + "|" + std::to_string(row.tp)});
+    if (us > 0)
+      result.push_back(
+          {row, estimate->parts, us, estimate->band, *place, row.model + "|" + row.gpu + "|" + std::to_string(row.tp)});
   }
   return result;
 }
@@ -157,9 +160,8 @@ std::vector<double> held_out_errors(const std::vector<StackRow>& rows, const std
   const std::vector<int> fold = group_folds(groups, folds);
   std::vector<double> errors(rows.size(), 0);
   for (int out = 0; out < folds; ++out) {
-    const auto fitted = fit_kept(rows, files, [&](const StackRow& row) {
-      return fold[static_cast<std::size_t>(&row - rows.data())] != out;
-    });
+    const auto fitted = fit_kept(
+        rows, files, [&](const StackRow& row) { return fold[static_cast<std::size_t>(&row - rows.data())] != out; });
     for (std::size_t i = 0; i < rows.size(); ++i)
       if (fold[i] == out)
         errors[i] = std::log(rows[i].us /
@@ -178,7 +180,7 @@ std::vector<StackFile> fit_stacks(const std::vector<StackRow>& rows, const std::
         if (rows[i].place.file == f) all.push_back(std::abs(errors[i]));
         if (at(rows[i], f, e)) own.push_back(std::abs(errors[i]));
       }
-      if (all.empty()) continue;
+      if (own.empty()) continue;
       constexpr std::size_t enough = 20;
       fitted[f].entries[e].stack.band = quantile(own.size() >= enough ? own : all, 0.9);
       fitted[f].entries[e].stack.origin = origin_of(rows, f, e);

@@ -11,11 +11,11 @@ namespace tpsim {
 
 struct StackRow {
   E2eRow row;
-  E2eParts parts;      // with a stack that adds nothing
-  double us = 0;       // measured
-  double band = 0;     // of the kernels' sum
-  StackPlace place;    // the entry that holds for its framework
-  std::string group;   // model, GPU and TP size: what is left out at a time to judge the fit
+  E2eParts parts;     // with a stack that adds nothing
+  double us = 0;      // measured
+  double band = 0;    // of the kernels' sum
+  StackPlace place;   // the entry that holds for its framework
+  std::string group;  // model, GPU and TP size: what is left out at a time to judge the fit
 };
 
 // Rows of grades A and B with a time, predicted without what their stacks add.

@@ -109,9 +109,9 @@ Result<void> set_columns(MeasuredTable& table, const MeasuredRow& header) {
 }
 
 Error wrong_width(const MeasuredTable& table, const MeasuredRow& row) {
-  Error error = input_error("this row has " + std::to_string(row.cells.size()) + " cells, the header " +
-                                std::to_string(table.columns.size()),
-                            place(table.file, row.line));
+  Error error = input_error(
+      "this row has " + std::to_string(row.cells.size()) + " cells, the header " + std::to_string(table.columns.size()),
+      place(table.file, row.line));
   error.fixes = {"quote cells that hold a comma: \"a, b\""};
   return error;
 }

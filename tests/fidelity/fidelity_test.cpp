@@ -41,10 +41,10 @@ struct Limit {
 
 TEST_CASE("fidelity: operators as they were measured", "[fidelity]") {
   if (rows_missing()) return;
-  for (const Limit& limit : {Limit{"gemm.csv", 0.02, 0.08}, Limit{"attention_prefill.csv", 0.04, 0.12},
-                             Limit{"attention_decode.csv", 0.04, 0.12}, Limit{"mla.csv", 0.04, 0.12},
-                             Limit{"moe.csv", 0.05, 0.15}, Limit{"collective.csv", 0.02, 0.08},
-                             Limit{"elementwise.csv", 0.06, 0.2}}) {
+  for (const Limit& limit :
+       {Limit{"gemm.csv", 0.02, 0.08}, Limit{"attention_prefill.csv", 0.04, 0.12},
+        Limit{"attention_decode.csv", 0.04, 0.12}, Limit{"mla.csv", 0.04, 0.12}, Limit{"moe.csv", 0.05, 0.15},
+        Limit{"collective.csv", 0.02, 0.08}, Limit{"elementwise.csv", 0.06, 0.2}}) {
     const auto line = total(evaluated(limit.file));
     INFO(limit.file << ": " << line.errors.median << " / " << line.errors.p90 << ", " << line.not_predicted
                     << " rows without a prediction");

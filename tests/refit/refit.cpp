@@ -122,8 +122,10 @@ std::string table_line(const FidelityLine& line) {
 
 constexpr const char* kHead =
     "# Fidelity: how far predictions are from rows that the fit has not seen\n\n"
-    "Errors are |predicted / measured - 1| in percent, bias is the median with its sign. Operators: whole groups of the "
-    "published\ntables (widths, head counts, batches, rank counts, models) are left out in turn and predicted by a fit on "
+    "Errors are |predicted / measured - 1| in percent, bias is the median with its sign. Operators: whole groups of "
+    "the "
+    "published\ntables (widths, head counts, batches, rank counts, models) are left out in turn and predicted by a fit "
+    "on "
     "the rest.\nRoofline: the longer of flops and bytes at the data sheet's rates; derated: 70 % of compute, 80 % of "
     "bandwidth, + 3.6 us\n(medians). Written by `cmake --build BUILD --target fidelity-table`; do not edit.\n\n";
 constexpr const char* kColumns =

@@ -44,7 +44,8 @@ TEST_CASE("calibration: errors name the file and the member", "[calibration]") {
     return read.error().where + ": " + read.error().message;
   };
   CHECK(fails("{}") == "own.json: a calibration is a JSON object with \"schema\": \"tpsim.calibration/1\"");
-  CHECK(fails(R"({"schema": "tpsim.calibration/1", "gem": {}})") == "own.json: \"gem\" is not a member of a calibration");
+  CHECK(fails(R"({"schema": "tpsim.calibration/1", "gem": {}})") ==
+        "own.json: \"gem\" is not a member of a calibration");
   CHECK(load_calibration("h100").error().message == "no calibration \"h100\"; did you mean \"h100-sxm\"?");
 }
 

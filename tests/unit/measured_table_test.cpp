@@ -4,8 +4,8 @@
 using namespace tpsim;
 
 TEST_CASE("measured table: quotes, CRLF, comments, blank lines and a byte order mark", "[measured]") {
-  const auto table = parse_measured("\xEF\xBB\xBFgpu,notes\r\n# taken on Monday\r\n\r\na,\"x, \"\"y\"\"\nz\"\r\nb,\r\n",
-                                    "rows.csv");
+  const auto table =
+      parse_measured("\xEF\xBB\xBFgpu,notes\r\n# taken on Monday\r\n\r\na,\"x, \"\"y\"\"\nz\"\r\nb,\r\n", "rows.csv");
   REQUIRE(table);
   REQUIRE(table->columns == std::vector<std::string>{"gpu", "notes"});
   REQUIRE(table->rows.size() == 2);

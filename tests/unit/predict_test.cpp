@@ -306,7 +306,8 @@ TEST_CASE("predictor: another load of the same model is the analysis of that loa
     a.workload.batch = rows;
     a.workload.tokens = 1;
     a.workload.past = 100;
-    Trace t = trace_of({gemm("mlp.up", rows, 512, 512), small(OperationKind::elementwise, "", 2048 * rows, 1024 * rows)});
+    Trace t =
+        trace_of({gemm("mlp.up", rows, 512, 512), small(OperationKind::elementwise, "", 2048 * rows, 1024 * rows)});
     t.forward = {all_reduce(1024 * rows, 4)};
     t.forward_after = {1};
     a.traces = {t};
