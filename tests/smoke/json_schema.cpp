@@ -101,6 +101,8 @@ private:
     if (keyword == "properties") return check_properties(value, schema, path);
     if (keyword == "required") return check_required(value, argument, path);
     if (keyword == "items") return check_items(value, argument, path);
+    // check_properties refuses other members in any case.
+    if (keyword == "additionalProperties") return expect(argument == Value{false}, path, "is open in the schema");
     if (keyword == "anyOf") return check_any_of(value, argument, path);
     fault(path, "the validator does not know the keyword " + keyword);
   }
