@@ -108,7 +108,8 @@ public:
 
   void run() {
     json_.begin_object();
-    json_.member("$schema", "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json");
+    json_.member("$schema",
+                 "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json");
     json_.member("version", "2.1.0");
     json_.key("runs");
     json_.begin_array();
@@ -212,7 +213,8 @@ private:
     std::vector<std::pair<const Fix*, std::vector<TextEdit>>> fixes;
     for (const Fix& fix : d.fixes) {
       if (fix.patch.empty() || checked_.plan == nullptr || checked_.text.empty()) continue;
-      if (auto edits = text_edits(checked_.text, *checked_.plan, fix.patch)) fixes.emplace_back(&fix, std::move(*edits));
+      if (auto edits = text_edits(checked_.text, *checked_.plan, fix.patch))
+        fixes.emplace_back(&fix, std::move(*edits));
     }
     if (fixes.empty()) return;
     json_.key("fixes");

@@ -247,7 +247,8 @@ Command check_command() {
       {"tpsim check -m config.json -p my_plan.json --tp 2,4,8 --strict", "exit 1 on warnings, too"},
       {"tpsim check -m config.json -p my_plan.json --fix -o my_plan.json", "apply the proposed edits"},
       {"tpsim check -m config.json -p modeling.py --base-plan --dialect transformers-5.15", "a config class's plan"},
-      {"tpsim check -m config.json -p my_plan.json --format sarif -o tpsim.sarif", "for code scanning; github: annotations"},
+      {"tpsim check -m config.json -p my_plan.json --format sarif -o tpsim.sarif",
+       "for code scanning; github: annotations"},
       {"tpsim check --shipped --dialect transformers-5.23 --tp 2,4", "every plan of a release"}};
   command.description =
       "Exit 1 if there is an error at one of the sizes (default: TP 2), or a warning under --strict. --fix applies the "

@@ -120,7 +120,8 @@ Result<void> emit(Context& context, Document document) {
     case Format::markdown: emit_markdown(context, document); break;
     case Format::html: context.out += to_html(document.table, document.title); break;
     case Format::github:
-    case Format::sarif: return usage_error("--format github and sarif show the problems of one plan: tpsim check -m MODEL");
+    case Format::sarif:
+      return usage_error("--format github and sarif show the problems of one plan: tpsim check -m MODEL");
     case Format::json: break;
   }
   return {};

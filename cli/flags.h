@@ -29,7 +29,7 @@ enum FlagSet : unsigned {
   kPlanOutputFlags = 1u << 13,
   kConfigFlags = 1u << 14,  // --set, --max-header
   kStackFlags = 1u << 22,
-  kRunFlags = 1u << 20,     // --input, --backend, --comm, ...
+  kRunFlags = 1u << 20,  // --input, --backend, --comm, ...
 };
 
 struct Flag {

@@ -39,10 +39,10 @@ void add_overfull(const Report& report, std::vector<Problem>& out) {
   if (first == nullptr) return;
   constexpr Units units = Units::iec;
   const MemoryFit& m = first->memory;
-  Problem found = problem("TP110", Severity::error,
-                          "TP " + std::to_string(first->tp) + " needs " + bytes_text(m.total, units) +
-                              " on the heaviest rank; " + report.scenario.hardware.name + " has " +
-                              bytes_text(m.capacity, units));
+  Problem found =
+      problem("TP110", Severity::error,
+              "TP " + std::to_string(first->tp) + " needs " + bytes_text(m.total, units) + " on the heaviest rank; " +
+                  report.scenario.hardware.name + " has " + bytes_text(m.capacity, units));
   found.diagnostic.details.push_back(memory_details(m, units));
   found.diagnostic.fixes = {{"a larger --tp, a smaller -b or --ctx, or a smaller --dtype", {}}};
   found.sizes = std::move(sizes);
@@ -53,11 +53,12 @@ void add_weak_gains(const Report& report, std::vector<Problem>& out) {
   const SizeResult* before = nullptr;
   for (const SizeResult& result : report.results) {
     if (!result.right() || !result.memory.fits || !main_phase(result)) continue;
-    const double gain = before == nullptr ? kWorthwhileGain : main_phase(result)->speedup / main_phase(*before)->speedup;
+    const double gain =
+        before == nullptr ? kWorthwhileGain : main_phase(result)->speedup / main_phase(*before)->speedup;
     if (gain < kWorthwhileGain) {
       out.push_back(problem("TP301", Severity::note,
-                            "TP " + std::to_string(before->tp) + " fits; TP " + std::to_string(result.tp) + " is only " +
-                                fixed(gain, 2) + " times as fast"));
+                            "TP " + std::to_string(before->tp) + " fits; TP " + std::to_string(result.tp) +
+                                " is only " + fixed(gain, 2) + " times as fast"));
       out.back().sizes = {result.tp};
     }
     before = &result;
@@ -69,8 +70,9 @@ void add_uncalibrated(const Report& report, std::vector<Problem>& out) {
   for (const SizeResult& result : report.results)
     if (main_phase(result) && main_phase(result)->time.source == NumberSource::spec) sizes.push_back(result.tp);
   if (sizes.empty()) return;
-  Problem found = problem("TP302", Severity::note,
-                          "times of " + report.scenario.hardware.name + " come from data-sheet figures, not measurements");
+  Problem found =
+      problem("TP302", Severity::note,
+              "times of " + report.scenario.hardware.name + " come from data-sheet figures, not measurements");
   found.diagnostic.fixes.push_back({"tpsim fit   calibrates from your own measurements", {}});
   found.sizes = std::move(sizes);
   out.push_back(std::move(found));

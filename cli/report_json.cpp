@@ -1,7 +1,7 @@
 #include "cli/report.h"
-#include "cli/valid_text.h"
 #include "cli/report_details.h"
 #include "cli/sha256.h"
+#include "cli/valid_text.h"
 #include "core/version.h"
 
 namespace tpsim::cli {

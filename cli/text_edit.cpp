@@ -16,15 +16,13 @@ std::optional<std::size_t> offset_of(std::string_view text, const SourcePosition
     if (at == std::string_view::npos) return std::nullopt;
     ++at;
   }
-  for (int column = 1; column < position.column && at < text.size(); ++column)
-    do ++at;
+  for (int column = 1; column < position.column && at < text.size(); ++column) do
+      ++at;
     while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0u) == 0x80u);
   return at < text.size() ? std::optional(at) : std::nullopt;
 }
 
-PlanSyntax syntax_of(const Plan& plan) {
-  return plan.name.ends_with(".json") ? PlanSyntax::json : PlanSyntax::python;
-}
+PlanSyntax syntax_of(const Plan& plan) { return plan.name.ends_with(".json") ? PlanSyntax::json : PlanSyntax::python; }
 
 // A rule's key and value as they stand in the text.
 struct Entry {
@@ -110,7 +108,8 @@ private:
     const auto lead = text_.substr(start, last.key.offset - start);
     const bool own_line = lead.find_first_not_of(" \t") == std::string_view::npos && start > 0;
     const std::string before = own_line ? ",\n" + std::string(lead) : ", ";
-    edits_.push_back({{last.value_end(), 0}, before + json_quoted(operation.key) + ": " + json_quoted(operation.value)});
+    edits_.push_back(
+        {{last.value_end(), 0}, before + json_quoted(operation.key) + ": " + json_quoted(operation.value)});
   }
 
   std::string_view text_;

@@ -92,7 +92,8 @@ std::vector<std::string> names(const ShardSpec& spec) {
 int heaviest_rank(const Analysis& analysis) {
   int heaviest = 0;
   for (std::size_t r = 1; r < analysis.memory.size(); ++r)
-    if (total_bytes(analysis.memory[r]) > total_bytes(analysis.memory[static_cast<std::size_t>(heaviest)])) heaviest = static_cast<int>(r);
+    if (total_bytes(analysis.memory[r]) > total_bytes(analysis.memory[static_cast<std::size_t>(heaviest)]))
+      heaviest = static_cast<int>(r);
   return heaviest;
 }
 

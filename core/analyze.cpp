@@ -26,13 +26,14 @@ Result<void> check_sizes(const AnalysisRequest& request) {
       return error;
     }
   const Workload& w = request.workload;
-  const bool sane = w.batch > 0 && w.tokens > 0 && w.past >= 0 && w.batch <= (1 << 24) && w.tokens <= (1 << 28) && w.past <= (1 << 28);
+  const bool sane = w.batch > 0 && w.tokens > 0 && w.past >= 0 && w.batch <= (1 << 24) && w.tokens <= (1 << 28) &&
+                    w.past <= (1 << 28);
   if (!sane) return usage_error("batch and token counts must be positive and at most 16 Mi and 256 Mi");
   return {};
 }
 
-// Bounds every product of the analysis: bytes of the widest tensors that live together, of all layers' caches, of what all
-// experts or all ranks hold.
+// Bounds every product of the analysis: bytes of the widest tensors that live together, of all layers' caches, of what
+// all experts or all ranks hold.
 Result<void> check_volume(const Model& model, const AnalysisRequest& request) {
   std::int64_t widest = 1;
   for (const ModuleType& type : model.types)
@@ -40,7 +41,8 @@ Result<void> check_volume(const Model& model, const AnalysisRequest& request) {
       for (const std::int64_t extent : parameter.shape) widest = std::max(widest, extent);
   const Workload& w = request.workload;
   const std::int64_t positions = w.batch * (w.tokens + w.past);
-  const std::int64_t copies = std::max({model.layers, model.experts, std::int64_t{request.parallelism.tp}, std::int64_t{1}});
+  const std::int64_t copies =
+      std::max({model.layers, model.experts, std::int64_t{request.parallelism.tp}, std::int64_t{1}});
   if (checked_mul(saturating_mul(positions, widest), saturating_mul(copies, 16))) return {};
   Error error = usage_error("batch " + std::to_string(w.batch) + " with " + std::to_string(w.tokens) + " new and " +
                             std::to_string(w.past) + " cached tokens gives tensors whose bytes do not fit 64 bits");
@@ -55,7 +57,8 @@ void judge_output(Machine& m, const ForwardRun& run, Analysis& a) {
   const TensorState& logits = output.tensor;
   a.logits_shape = logits.local.at(0);
   a.expected_logits_shape = logits.ideal;
-  const bool whole = logits.layout.content == Content::replicated && logits.layout.scale == 1 && logits.local == RankShapes(logits.ideal);
+  const bool whole = logits.layout.content == Content::replicated && logits.layout.scale == 1 &&
+                     logits.local == RankShapes(logits.ideal);
   if (whole || logits.belief) return;
   a.verdict = Verdict::wrong;
   if (logits.layout.content == Content::wrong) return;
@@ -63,7 +66,8 @@ void judge_output(Machine& m, const ForwardRun& run, Analysis& a) {
   m.prefix.clear();
   const std::size_t causes = m.causes().size();
   if (logits.layout.content == Content::sharded)
-    m.wrong("TP108", "every rank returns its own part of the logits, " + to_string(a.logits_shape) + " instead of " + to_string(logits.ideal));
+    m.wrong("TP108", "every rank returns its own part of the logits, " + to_string(a.logits_shape) + " instead of " +
+                         to_string(logits.ideal));
   else if (logits.layout.content == Content::partial)
     m.wrong("TP106", "the logits are partial sums that nothing has reduced");
   else
@@ -89,7 +93,8 @@ void measure_memory(const Machine& m, Analysis& a) {
     activations = std::max(activations, trace.peak_activation_bytes);
     for (const CollectiveEvent& event : trace.forward) {
       const std::int64_t input = event.numel * element_bits(event.dtype) / 8;
-      communication = std::max(communication, event.op == CollectiveOp::all_gather ? input + event.payload_bytes : 2 * input);
+      communication =
+          std::max(communication, event.op == CollectiveOp::all_gather ? input + event.payload_bytes : 2 * input);
     }
   }
   for (RankMemory& memory : a.memory) {
@@ -167,7 +172,8 @@ Result<Analysis> analyze(const Model& model, const AnalysisRequest& request, Rec
       judge_output(m, run, a);
       if (a.verdict == Verdict::wrong) {
         const int cause = run.output.is_tensor() ? run.output.tensor.layout.cause : -1;
-        if (!m.causes().empty()) decisive.push_back(cause >= 0 ? m.causes()[static_cast<std::size_t>(cause)] : m.causes().back());
+        if (!m.causes().empty())
+          decisive.push_back(cause >= 0 ? m.causes()[static_cast<std::size_t>(cause)] : m.causes().back());
       }
     }
   }

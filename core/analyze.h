@@ -14,9 +14,9 @@ enum class PlanKind { automatic, none, manual };
 
 struct PlanChoice {
   PlanKind kind = PlanKind::automatic;
-  Plan plan;                       // manual
-  bool base_plan = false;          // the manual plan is a config class's base_model_tp_plan: keys relative to the base model
-  std::optional<Plan> expert_plan; // overrides the shipped expert plan
+  Plan plan;               // manual
+  bool base_plan = false;  // the manual plan is a config class's base_model_tp_plan: keys relative to the base model
+  std::optional<Plan> expert_plan;  // overrides the shipped expert plan
 };
 
 struct AnalysisRequest {
@@ -27,8 +27,8 @@ struct AnalysisRequest {
   StrategySet custom;  // strategies described by data (core/strategy.h)
 };
 
-// Never fails on a bad plan: what is wrong with it is the verdict and the diagnostics. Errors: sizes that no mesh can have
-// (tp < 1, more than kMaxRanks), or a data file that cannot be used.
+// Never fails on a bad plan: what is wrong with it is the verdict and the diagnostics. Errors: sizes that no mesh can
+// have (tp < 1, more than kMaxRanks), or a data file that cannot be used.
 inline constexpr int kMaxRanks = 1024;
 // With a `recording`, what every rank does is written down there; it is whole where the analysis is complete.
 Result<Analysis> analyze(const Model& model, const AnalysisRequest& request, Recording* recording = nullptr);

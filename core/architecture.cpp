@@ -221,7 +221,9 @@ private:
   Result<void> checkpoint_rule(const Value& value, const std::string& pointer) {
     auto object = faults_.object(value, pointer);
     if (!object) return object.error();
-    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how", "offset", "part", "parts", "dim"}); !known) return known;
+    if (auto known = faults_.keys(**object, pointer, {"module", "disk", "how", "offset", "part", "parts", "dim"});
+        !known)
+      return known;
     const Value* module = find(**object, "module");
     const Value* disk = find(**object, "disk");
     if (module == nullptr || disk == nullptr) return faults_.at(pointer, "a rule has \"module\" and \"disk\"");
@@ -247,7 +249,8 @@ private:
     if (const Value* offset = find(**object, "offset")) {
       const auto* i = std::get_if<std::int64_t>(&offset->data);
       if (i == nullptr || *i < -kMaxParts || *i > kMaxParts) {
-        return faults_.at(pointer / "offset", "an integer from -64 to 64 is needed, not " + to_json(*offset).substr(0, 60));
+        return faults_.at(pointer / "offset",
+                          "an integer from -64 to 64 is needed, not " + to_json(*offset).substr(0, 60));
       }
       rule.offset = static_cast<int>(*i);
     }
@@ -279,7 +282,7 @@ private:
     const auto found = std::find(kNames.begin(), kNames.end(), *text);
     if (found == kNames.end()) {
       return faults_.at(pointer, "\"" + *text + "\" is none of rename, stack, stack_concat, transpose, chunk, " +
-                                 "prefix, concat, interleave");
+                                     "prefix, concat, interleave");
     }
     how = static_cast<CheckpointConversion>(found - kNames.begin());
     return {};

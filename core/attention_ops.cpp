@@ -73,7 +73,8 @@ bool heads_meet(const Machine& m, const TensorState& q, const TensorState& kv, s
   for (int r = 0; r < m.ranks(); ++r) {
     const auto queries = list(q, r), keys = list(kv, r);
     for (std::size_t i = 0; i < queries.size(); ++i) {
-      const std::size_t under = keys.size() * static_cast<std::size_t>(groups) == 1 ? 0 : i / static_cast<std::size_t>(groups);
+      const std::size_t under =
+          keys.size() * static_cast<std::size_t>(groups) == 1 ? 0 : i / static_cast<std::size_t>(groups);
       if (under >= keys.size() || keys[under] != queries[i] / per_key) return false;
     }
   }
@@ -84,17 +85,19 @@ bool heads_meet(const Machine& m, const TensorState& q, const TensorState& kv, s
 std::optional<Layout> misplaced_bias(Machine& m, const TensorState& q, const TensorState* bias) {
   if (bias == nullptr) return std::nullopt;
   const Layout& b = bias->layout;
-  if (b.content == Content::partial) return m.wrong("TP106", "partial sums that nothing has reduced are added to attention scores");
+  if (b.content == Content::partial)
+    return m.wrong("TP106", "partial sums that nothing has reduced are added to attention scores");
   if (b.scale != 1) return m.wrong("TP107", "the bias of attention scores is multiplied by the number of ranks");
   const bool per_head = bias->ideal[1] > 1;
   const bool split = q.layout.content == Content::sharded;
-  const bool alike = b.content == Content::sharded ? split && b.dim == 1 && b.partition == q.layout.partition : !(split && per_head);
+  const bool alike =
+      b.content == Content::sharded ? split && b.dim == 1 && b.partition == q.layout.partition : !(split && per_head);
   if (alike) return std::nullopt;
   return m.wrong("TP109", "the bias of the attention scores is not split as the query heads are");
 }
 
-Layout attended(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
-                std::int64_t groups) {
+Layout attended(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v,
+                const ScoreTensors& scores, std::int64_t groups) {
   const TensorState* sinks = scores.sinks;
   if (const Layout* w = first_wrong({&q, &k, &v, sinks, scores.bias})) return *w;
   for (const TensorState* t : {&q, &k, &v}) {
@@ -126,19 +129,23 @@ Layout attended(Machine& m, const TensorState& q, const TensorState& k, const Te
 bool bias_fits(Machine& m, const TensorState* bias, std::int64_t heads, int rank) {
   const std::int64_t given = bias == nullptr ? 1 : bias->local.at(rank)[1];
   if (given == 1 || given == heads) return true;
-  m.fail("TP109", "a bias for " + text(given) + " heads meets the attention scores of " + text(heads) + " heads on rank " + text(rank),
-         "The size of tensor a (" + text(heads) + ") must match the size of tensor b (" + text(given) + ") at non-singleton dimension 1");
+  m.fail("TP109",
+         "a bias for " + text(given) + " heads meets the attention scores of " + text(heads) + " heads on rank " +
+             text(rank),
+         "The size of tensor a (" + text(heads) + ") must match the size of tensor b (" + text(given) +
+             ") at non-singleton dimension 1");
   return false;
 }
 
-bool head_counts_fit(Machine& m, const Shape& q, const Shape& k, const Shape& v, const ScoreTensors& scores, std::int64_t groups,
-                     int rank) {
+bool head_counts_fit(Machine& m, const Shape& q, const Shape& k, const Shape& v, const ScoreTensors& scores,
+                     std::int64_t groups, int rank) {
   const TensorState* sinks = scores.sinks;
   for (const Shape* s : {&k, &v}) {
     const std::int64_t repeated = (*s)[1] * groups;
     if (q[1] != repeated && q[1] != 1 && repeated != 1) {
-      m.fail("TP109", text(q[1]) + " query heads meet " + text(repeated) + " (" + text((*s)[1]) + " key/value heads, each repeated " +
-                          text(groups) + " times) on rank " + text(rank),
+      m.fail("TP109",
+             text(q[1]) + " query heads meet " + text(repeated) + " (" + text((*s)[1]) +
+                 " key/value heads, each repeated " + text(groups) + " times) on rank " + text(rank),
              "The size of tensor a (" + text(q[1]) + ") must match the size of tensor b (" + text(repeated) +
                  ") at non-singleton dimension 1");
       return false;
@@ -153,15 +160,16 @@ bool head_counts_fit(Machine& m, const Shape& q, const Shape& k, const Shape& v,
     return false;
   }
   if (sinks != nullptr && sinks->local.at(rank)[-1] != std::max(q[1], k[1] * groups)) {
-    m.fail("TP108", text(sinks->local.at(rank)[-1]) + " sinks meet " + text(q[1]) + " query heads on rank " + text(rank),
+    m.fail("TP108",
+           text(sinks->local.at(rank)[-1]) + " sinks meet " + text(q[1]) + " query heads on rank " + text(rank),
            "Sizes of tensors must match except in dimension 3");
     return false;
   }
   return bias_fits(m, scores.bias, std::max(q[1], k[1] * groups), rank);
 }
 
-void record_attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const TensorState& result,
-                      const AttentionNumbers& numbers) {
+void record_attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v,
+                      const TensorState& result, const AttentionNumbers& numbers) {
   Operation op;
   op.kind = OperationKind::attention;
   op.name = "attention";
@@ -176,19 +184,23 @@ void record_attention(Machine& m, const TensorState& q, const TensorState& k, co
   // Pairs of query and key that the causal mask and the window leave.
   double pairs = 0;
   const double full = static_cast<double>(std::min(op.context, keys));
-  const double growing = std::max(0.0, std::min(static_cast<double>(op.query_tokens), full - static_cast<double>(m.workload().past)));
-  pairs = growing * (static_cast<double>(m.workload().past) + (growing + 1) / 2) + (static_cast<double>(op.query_tokens) - growing) * full;
+  const double growing =
+      std::max(0.0, std::min(static_cast<double>(op.query_tokens), full - static_cast<double>(m.workload().past)));
+  pairs = growing * (static_cast<double>(m.workload().past) + (growing + 1) / 2) +
+          (static_cast<double>(op.query_tokens) - growing) * full;
   op.flops = 2.0 * static_cast<double>(op.sequences) * static_cast<double>(op.heads) * pairs *
              static_cast<double>(op.head_dim + op.value_dim);
   op.input_bytes = heaviest_bytes(q, m) + heaviest_bytes(k, m) + heaviest_bytes(v, m);
   op.output_bytes = heaviest_bytes(result, m);
   if (m.trace != nullptr && !numbers.shares_cache) {
     const std::int64_t cached = numbers.window > 0 ? std::min(keys, numbers.window) : keys;
-    const std::int64_t width =
-        numbers.latent_cache_width > 0 ? numbers.latent_cache_width : op.kv_heads * op.head_dim + most(m, v.local, 1) * op.value_dim;
+    const std::int64_t width = numbers.latent_cache_width > 0
+                                   ? numbers.latent_cache_width
+                                   : op.kv_heads * op.head_dim + most(m, v.local, 1) * op.value_dim;
     const std::int64_t per_position = storage_bytes(m.workload().kv_cache, Shape{width});
     if (numbers.keeps_state) {
-      m.trace->cache_bytes += op.sequences * storage_bytes(m.workload().kv_cache, Shape{op.kv_heads, op.head_dim, op.value_dim});
+      m.trace->cache_bytes +=
+          op.sequences * storage_bytes(m.workload().kv_cache, Shape{op.kv_heads, op.head_dim, op.value_dim});
     } else {
       m.trace->cache_bytes += op.sequences * cached * per_position;
       m.trace->cache_bytes_per_position += per_position;
@@ -212,8 +224,8 @@ AttentionNumbers adapted(const Machine& m, const TensorState& q, const TensorSta
 
 }  // namespace
 
-TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
-                      const AttentionNumbers& given) {
+TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v,
+                      const ScoreTensors& scores, const AttentionNumbers& given) {
   const AttentionNumbers numbers = adapted(m, q, k, given);
   TensorState result;
   if (!plain(m, {&q, &k, &v, scores.sinks, scores.bias}, "bmm.default")) return result;
@@ -253,7 +265,9 @@ std::pair<TensorState, TensorState> topk_route(Machine& m, const TensorState& sc
   if (!plain(m, {&scores}, "topk.default")) return {weights, weights};
   for (int r = 0; r < m.ranks(); ++r)
     if (scores.local.at(r)[-1] < k) {
-      m.fail("TP108", "rank " + text(r) + " has scores for " + text(scores.local.at(r)[-1]) + " experts, " + text(k) + " are chosen",
+      m.fail("TP108",
+             "rank " + text(r) + " has scores for " + text(scores.local.at(r)[-1]) + " experts, " + text(k) +
+                 " are chosen",
              "selected index k out of range");
       return {weights, weights};
     }
@@ -261,7 +275,8 @@ std::pair<TensorState, TensorState> topk_route(Machine& m, const TensorState& sc
     s[-1] = k;
     return s;
   };
-  if (scores.layout.content == Content::partial || (scores.layout.content == Content::sharded && scores.layout.dim == scores.ideal.rank() - 1))
+  if (scores.layout.content == Content::partial ||
+      (scores.layout.content == Content::sharded && scores.layout.dim == scores.ideal.rank() - 1))
     weights.layout = m.wrong("TP108", "experts are chosen from scores that are not complete on every rank");
   else if (scores.layout.content != Content::wrong && scores.layout.scale != 1)
     weights.layout = m.wrong("TP107", "routing scores are multiplied by the number of ranks");
@@ -295,7 +310,8 @@ struct ExpertDims {
   int up_out, up_in, down_out, down_in;
 };
 
-// The halves (or interleaved columns) of the first product, as a partition of [0, I); none where the ranks hold no matching pairs.
+// The halves (or interleaved columns) of the first product, as a partition of [0, I); none where the ranks hold no
+// matching pairs.
 std::optional<Partition> gated(const Partition& fused, bool interleaved, int ranks) {
   const std::int64_t inner = fused.extent / 2;
   if (interleaved) return divided(fused, 2);
@@ -315,7 +331,8 @@ std::optional<Partition> gated(const Partition& fused, bool interleaved, int ran
 bool expert_shapes_fit(Machine& m, const TensorState& x, const ExpertTensors& t, const ExpertDims& d, int r) {
   const Shape &xs = x.local.at(r), &us = t.gate_up->local.at(r), &ds = t.down->local.at(r);
   if (xs[-1] != us[d.up_in]) {
-    m.fail("TP108", "an input of " + text(xs[-1]) + " features enters experts for " + text(us[d.up_in]) + " on rank " + text(r),
+    m.fail("TP108",
+           "an input of " + text(xs[-1]) + " features enters experts for " + text(us[d.up_in]) + " on rank " + text(r),
            "contraction dimension of mat_a and mat_b must match");
     return false;
   }
@@ -325,7 +342,9 @@ bool expert_shapes_fit(Machine& m, const TensorState& x, const ExpertTensors& t,
     return false;
   }
   if (inner != ds[d.down_in]) {
-    m.fail("TP108", "gate_up_proj gives " + text(inner) + " features on rank " + text(r) + ", down_proj takes " + text(ds[d.down_in]),
+    m.fail("TP108",
+           "gate_up_proj gives " + text(inner) + " features on rank " + text(r) + ", down_proj takes " +
+               text(ds[d.down_in]),
            "contraction dimension of mat_a and mat_b must match");
     return false;
   }
@@ -334,7 +353,9 @@ bool expert_shapes_fit(Machine& m, const TensorState& x, const ExpertTensors& t,
     return false;
   }
   if (t.gate_up_bias != nullptr && t.gate_up_bias->local.at(r)[-1] != us[d.up_out]) {
-    m.fail("TP105", "gate_up_proj_bias has " + text(t.gate_up_bias->local.at(r)[-1]) + " entries, the product " + text(us[d.up_out]),
+    m.fail("TP105",
+           "gate_up_proj_bias has " + text(t.gate_up_bias->local.at(r)[-1]) + " entries, the product " +
+               text(us[d.up_out]),
            "The size of tensor a must match the size of tensor b at non-singleton dimension 1");
     return false;
   }
@@ -346,7 +367,8 @@ Layout down_bias_layout(Machine& m, const Layout& product, const TensorState* bi
   const bool shared = bias->layout.content == Content::partial ||
                       (bias->layout.content == Content::replicated && bias->layout.scale * m.ranks() == product.scale);
   if (product.content == Content::partial && !shared)
-    return m.wrong("TP112", "every rank adds the experts' whole bias to its partial sum, so it counts " + text(m.ranks()) + " times");
+    return m.wrong("TP112", "every rank adds the experts' whole bias to its partial sum, so it counts " +
+                                text(m.ranks()) + " times");
   if (product.content == Content::replicated && bias->layout.content != Content::replicated)
     return m.wrong("TP108", "the experts' bias is split and their weights are not");
   return product;
@@ -354,10 +376,13 @@ Layout down_bias_layout(Machine& m, const Layout& product, const TensorState* bi
 
 Layout expert_layout(Machine& m, const TensorState& x, const TensorState& indices, const TensorState& weights,
                      const ExpertTensors& t, const ExpertDims& d) {
-  if (const Layout* w = first_wrong({&x, &indices, &weights, t.gate_up, t.down, t.gate_up_bias, t.down_bias})) return *w;
+  if (const Layout* w = first_wrong({&x, &indices, &weights, t.gate_up, t.down, t.gate_up_bias, t.down_bias}))
+    return *w;
   if (x.layout.content != Content::replicated || weights.layout.content != Content::replicated)
-    return m.wrong(x.layout.content == Content::partial ? "TP106" : "TP108", "experts need the whole input on every rank");
-  if (x.layout.scale != 1) return m.wrong("TP107", "experts get an input multiplied by " + std::to_string(x.layout.scale));
+    return m.wrong(x.layout.content == Content::partial ? "TP106" : "TP108",
+                   "experts need the whole input on every rank");
+  if (x.layout.scale != 1)
+    return m.wrong("TP107", "experts get an input multiplied by " + std::to_string(x.layout.scale));
   Layout layout;
   layout.scale = weights.layout.scale;
   const Layout &up = t.gate_up->layout, &down = t.down->layout;
@@ -377,7 +402,8 @@ Layout expert_layout(Machine& m, const TensorState& x, const TensorState& indice
   const Partition& features = m.partitions[up.partition];
   const auto inner = t.gated ? gated(features, t.interleaved, m.ranks()) : std::optional(features);
   if (!inner || !(*inner == m.partitions[down.partition]))
-    return m.wrong("TP105", "gate_up_proj is fused [gate | up]; the ranks' shards do not hold matching gate and up features");
+    return m.wrong("TP105",
+                   "gate_up_proj is fused [gate | up]; the ranks' shards do not hold matching gate and up features");
   if (t.gate_up_bias != nullptr && !(cut_at(t.gate_up_bias->layout, t.gate_up_bias->ideal.rank() - 1) &&
                                      t.gate_up_bias->layout.partition == up.partition))
     return m.wrong("TP105", "the bias of gate_up_proj is not cut as its weight is");
@@ -385,8 +411,8 @@ Layout expert_layout(Machine& m, const TensorState& x, const TensorState& indice
   return down_bias_layout(m, layout, t.down_bias, false);
 }
 
-void record_experts(Machine& m, const TensorState& x, const TensorState& indices, const ExpertTensors& t, const ExpertDims& d,
-                    const TensorState& result) {
+void record_experts(Machine& m, const TensorState& x, const TensorState& indices, const ExpertTensors& t,
+                    const ExpertDims& d, const TensorState& result) {
   const std::int64_t all = t.gate_up->ideal[0];
   const std::int64_t held = most(m, t.gate_up->local, 0);
   const std::int64_t routed = x.local.at(0)[0] * indices.ideal[-1];

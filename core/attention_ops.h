@@ -25,8 +25,8 @@ struct ScoreTensors {
   const TensorState* bias = nullptr;   // [B, nq or 1, S or 1, S], added to the scores
 };
 // q [B, nq, S, d], k and v [B, nk, S, d] -> [B, S, nq, dv].
-TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v, const ScoreTensors& scores,
-                      const AttentionNumbers& numbers);
+TensorState attention(Machine& m, const TensorState& q, const TensorState& k, const TensorState& v,
+                      const ScoreTensors& scores, const AttentionNumbers& numbers);
 
 // x [B, n, S, E], a number per distance -> [B, n, S, S + past], the number for the distance from query to key.
 TensorState relative_bias(Machine& m, const TensorState& x);
@@ -42,7 +42,7 @@ struct ExpertTensors {
   const TensorState* gate_up_bias = nullptr;
   const TensorState* down_bias = nullptr;
   bool transposed = false;
-  bool interleaved = false;              // gate and up are even and odd columns
+  bool interleaved = false;  // gate and up are even and odd columns
   bool gated = true;
 };
 // x [T, H], indices and weights [T, k] (or weights [T, E]) -> [T, H], weighted and summed over the experts.

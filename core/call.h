@@ -17,7 +17,7 @@ struct ForwardValue {
   std::vector<ForwardValue> items;
 
   ForwardValue() = default;
-  ForwardValue(TensorState t) : kind(Kind::tensor), tensor(std::move(t)) {}                       // NOLINT: implicit on purpose
+  ForwardValue(TensorState t) : kind(Kind::tensor), tensor(std::move(t)) {}  // NOLINT: implicit on purpose
   explicit ForwardValue(std::vector<ForwardValue> v) : kind(Kind::tuple), items(std::move(v)) {}
   bool is_tensor() const { return kind == Kind::tensor; }
   bool same_state(const ForwardValue& o) const;
@@ -29,7 +29,7 @@ struct ModuleCall {
   std::vector<std::pair<std::string, ForwardValue>> keyword;
   // Parameters of this very module, in the order of type->parameters.
   std::vector<TensorState> parameters;
-  std::vector<char> hidden;        // parameters that the forward does not see (a row-split layer's bias)
+  std::vector<char> hidden;  // parameters that the forward does not see (a row-split layer's bias)
   ForwardValue output;
 
   const TensorState* parameter(std::string_view name) const;

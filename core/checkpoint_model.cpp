@@ -29,7 +29,8 @@ struct NameNode {
 };
 
 bool is_index(std::string_view part) {
-  return !part.empty() && part.size() < 7 && std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return !part.empty() && part.size() < 7 &&
+         std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // Numeric order, so that layer 10 follows layer 9.
@@ -44,7 +45,8 @@ Result<void> insert(NameNode& root, const CheckpointTensor& tensor) {
   for (int parts = 0;; ++parts) {
     const auto dot = rest.find('.');
     if (dot == std::string_view::npos) break;
-    if (parts == kMaxPathParts) return input_error("tensor \"" + tensor.name.substr(0, 80) + "...\" has more than 32 name parts");
+    if (parts == kMaxPathParts)
+      return input_error("tensor \"" + tensor.name.substr(0, 80) + "...\" has more than 32 name parts");
     node = &node->child(rest.substr(0, dot));
     rest.remove_prefix(dot + 1);
   }
@@ -85,10 +87,12 @@ public:
 private:
   // A child whose own children are all numbered is a module list.
   Child child_of(const std::string& name, NameNode& node) {
-    const bool list = !node.children.empty() && node.tensors.empty() &&
-                      std::all_of(node.children.begin(), node.children.end(), [](const auto& c) { return is_index(c.first); });
+    const bool list =
+        !node.children.empty() && node.tensors.empty() &&
+        std::all_of(node.children.begin(), node.children.end(), [](const auto& c) { return is_index(c.first); });
     if (!list) return {name, false, {build(name, node)}};
-    std::sort(node.children.begin(), node.children.end(), [](const auto& a, const auto& b) { return before(a.first, b.first); });
+    std::sort(node.children.begin(), node.children.end(),
+              [](const auto& a, const auto& b) { return before(a.first, b.first); });
     Child result{name, true, {}};
     for (auto& [index, element] : node.children) result.types.push_back(build(index, *element));
     return result;
@@ -167,15 +171,29 @@ Result<Model> model_from_checkpoint(const Checkpoint& checkpoint, const std::str
 }
 
 std::string_view likely_role(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kRoles{{
-      {"q_proj", "query projection"}, {"k_proj", "key projection"}, {"v_proj", "value projection"},
-      {"qkv_proj", "fused query, key and value projection"}, {"query_key_value", "fused query, key and value projection"},
-      {"c_attn", "fused query, key and value projection"}, {"o_proj", "attention output projection"},
-      {"out_proj", "output projection"}, {"gate_up_proj", "fused MLP gate and up projection"}, {"gate_proj", "MLP gate projection"},
-      {"up_proj", "MLP up projection"}, {"down_proj", "MLP down projection"}, {"experts", "expert weights"},
-      {"embed_tokens", "token embedding"}, {"wte", "token embedding"}, {"lm_head", "output head"}, {"in_proj", "input projection"},
-      {"conv1d", "convolution"}, {"A_log", "state space decay"}, {"fc1", "MLP up projection"}, {"fc2", "MLP down projection"},
-      {"norm", "norm"}}};
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kRoles{
+      {{"q_proj", "query projection"},
+       {"k_proj", "key projection"},
+       {"v_proj", "value projection"},
+       {"qkv_proj", "fused query, key and value projection"},
+       {"query_key_value", "fused query, key and value projection"},
+       {"c_attn", "fused query, key and value projection"},
+       {"o_proj", "attention output projection"},
+       {"out_proj", "output projection"},
+       {"gate_up_proj", "fused MLP gate and up projection"},
+       {"gate_proj", "MLP gate projection"},
+       {"up_proj", "MLP up projection"},
+       {"down_proj", "MLP down projection"},
+       {"experts", "expert weights"},
+       {"embed_tokens", "token embedding"},
+       {"wte", "token embedding"},
+       {"lm_head", "output head"},
+       {"in_proj", "input projection"},
+       {"conv1d", "convolution"},
+       {"A_log", "state space decay"},
+       {"fc1", "MLP up projection"},
+       {"fc2", "MLP down projection"},
+       {"norm", "norm"}}};
   for (const auto& [part, role] : kRoles)
     if (name.find(part) != std::string_view::npos) return role;
   return {};

@@ -25,8 +25,8 @@ struct CollectiveSweep {
   int line = 0;  // of the header, or of the first row without one
   CollectiveOp op = CollectiveOp::all_reduce;
   std::optional<DType> dtype;
-  int ranks = 0;  // 0 = neither listed nor to be worked out
-  int nodes = 0;              // hosts, 0 = not listed
+  int ranks = 0;                   // 0 = neither listed nor to be worked out
+  int nodes = 0;                   // hosts, 0 = not listed
   std::string device;              // "NVIDIA A100-SXM4-40GB", empty = not listed
   std::string library;             // "2.29.3", empty = not listed
   std::int64_t out_of_bounds = 0;  // values that came out wrong, as the footer counts them

@@ -66,7 +66,8 @@ std::string described_type_of_class(std::string_view class_name) {
   const std::string wanted = letters(without_task(class_name));
   if (wanted.empty()) return {};
   const bool composite = class_name.find("ForConditionalGeneration") != std::string_view::npos;
-  for (const std::string& name : composite ? std::array{wanted, wanted + "text"} : std::array{wanted + "text", wanted}) {
+  for (const std::string& name :
+       composite ? std::array{wanted, wanted + "text"} : std::array{wanted + "text", wanted}) {
     for (const std::string& path : list_data("plans/")) {
       const std::string_view type = described_type(path);
       if (!type.empty() && letters(type) == name) return std::string(type);

@@ -18,9 +18,9 @@ struct DataFolders {
   std::vector<std::string> problems;                   // one line for each folder or file that could not be used
 };
 
-// Reads plans/**/*.json, plans/**/*.py and the JSON files below sim/hardware, sim/calibration and sim/stacks of every folder in `folders` (separated by ':'). The
-// first folder wins. Linked folders are not entered; files over 64 MiB, more than 20,000 files or 256 MiB in all are
-// not read.
+// Reads plans/**/*.json, plans/**/*.py and the JSON files below sim/hardware, sim/calibration and sim/stacks of every
+// folder in `folders` (separated by ':'). The first folder wins. Linked folders are not entered; files over 64 MiB,
+// more than 20,000 files or 256 MiB in all are not read.
 DataFolders read_data_folders(std::string_view folders);
 
 }  // namespace tpsim

@@ -34,14 +34,14 @@ struct Fix {
 struct Diagnostic {
   std::string code;  // "TP102"
   Severity severity = Severity::error;
-  std::string where;                          // module or parameter pattern, or the plan key
-  std::string rule;                           // the plan rule that causes it ("model.layers.*.mlp.up_proj: colwise")
-  SourcePosition position;                    // of that rule in the plan's source
-  std::string message;                        // one line with the offending values
-  std::vector<std::string> details;           // consequence, what Transformers does
-  std::optional<std::int64_t> effect_bytes;   // extra bytes per rank (heaviest rank), where that is the effect
+  std::string where;                         // module or parameter pattern, or the plan key
+  std::string rule;                          // the plan rule that causes it ("model.layers.*.mlp.up_proj: colwise")
+  SourcePosition position;                   // of that rule in the plan's source
+  std::string message;                       // one line with the offending values
+  std::vector<std::string> details;          // consequence, what Transformers does
+  std::optional<std::int64_t> effect_bytes;  // extra bytes per rank (heaviest rank), where that is the effect
   std::vector<Fix> fixes;
-  int count = 1;                              // places with the same problem (identical layers)
+  int count = 1;  // places with the same problem (identical layers)
 };
 
 }  // namespace tpsim

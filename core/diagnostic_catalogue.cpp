@@ -118,7 +118,8 @@ std::vector<DiagnosticInfo> build_catalogue() {
       {"TP111",
        warning,
        "layers left out though their neighbours are covered",
-       "In a model with layers of several kinds the plan covers the blocks of one kind. Those of the others are complete "
+       "In a model with layers of several kinds the plan covers the blocks of one kind. Those of the others are "
+       "complete "
        "on every rank: no error, and no saving of memory or time there.",
        "attention layers have rules, linear-attention layers have none",
        "Add rules for the modules named, or accept the copies.",

@@ -30,12 +30,13 @@ Result<Dialect> parse_dialect(std::string_view text) {
     if (text.empty() || text.front() != '.') break;
     text.remove_prefix(1);
   }
-  Error error = usage_error("\"" + given + "\" is not a dialect: expected transformers-MAJOR.MINOR[.PATCH][+tpsim] or latest");
+  Error error =
+      usage_error("\"" + given + "\" is not a dialect: expected transformers-MAJOR.MINOR[.PATCH][+tpsim] or latest");
   error.fixes.push_back("--dialect latest   or   --dialect transformers-5.15");
   if (numbers.size() < 2 || !text.empty()) return error;
   const Dialect dialect{numbers[0], numbers[1], numbers.size() > 2 ? numbers[2] : 0, extensions};
-  const bool known_minor = dialect.major == 4 ? dialect.minor >= 47 && dialect.minor <= 57
-                                              : dialect.major == 5 && dialect.minor <= 23;
+  const bool known_minor =
+      dialect.major == 4 ? dialect.minor >= 47 && dialect.minor <= 57 : dialect.major == 5 && dialect.minor <= 23;
   if (known_minor) return dialect;
   error.message = "no dialect " + given + ": tpsim knows Transformers 4.47 to 4.57 and 5.0 to 5.23";
   return error;

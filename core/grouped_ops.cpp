@@ -23,7 +23,8 @@ TensorState reshaped(Machine& m, const TensorState& x, const TensorState& like, 
   for (int r = 0; r < m.ranks(); ++r) {
     locals.push_back(f(x.local.at(r), like.local.at(r)));
     if (same_count && locals.back().numel() != x.local.at(r).numel()) {
-      m.fail("TP108", to_string(x.local.at(r)) + " values on rank " + text(r) + " do not fill " + to_string(locals.back()),
+      m.fail("TP108",
+             to_string(x.local.at(r)) + " values on rank " + text(r) + " do not fill " + to_string(locals.back()),
              "shape is invalid for input of size " + text(x.local.at(r).numel()));
       return result;
     }
@@ -35,7 +36,8 @@ TensorState reshaped(Machine& m, const TensorState& x, const TensorState& like, 
 Layout moved(Machine& m, const TensorState& x, int by, const char* what) {
   Layout layout = x.layout;
   if (layout.content != Content::sharded) return layout;
-  if (layout.dim != x.ideal.rank() - 1) return m.wrong("TP108", std::string("rows that are split over the ranks are ") + what);
+  if (layout.dim != x.ideal.rank() - 1)
+    return m.wrong("TP108", std::string("rows that are split over the ranks are ") + what);
   layout.dim += by;
   return layout;
 }
@@ -68,8 +70,9 @@ std::vector<TensorState> split_by_size(Machine& m, const TensorState& x, int dim
   for (int r = 0; r < m.ranks(); ++r) {
     const std::int64_t pieces = (x.local.at(r)[dim] + size - 1) / size;
     if (pieces != count) {
-      m.fail("TP105", "the code takes a fused tensor apart in " + text(count) + " pieces of " + text(size) + "; rank " + text(r) + " holds " +
-                          text(x.local.at(r)[dim]),
+      m.fail("TP105",
+             "the code takes a fused tensor apart in " + text(count) + " pieces of " + text(size) + "; rank " +
+                 text(r) + " holds " + text(x.local.at(r)[dim]),
              "ValueError: not enough values to unpack (expected " + text(count) + ", got " + text(pieces) + ")");
       return {};
     }
@@ -88,8 +91,9 @@ TensorState bmm(Machine& m, const TensorState& a, const TensorState& b) {
   for (int r = 0; r < m.ranks(); ++r) {
     const Shape &as = a.local.at(r), &bs = b.local.at(r);
     if (as[0] != bs[0] || as[2] != bs[1]) {
-      m.fail("TP108", "batched product of " + to_string(as) + " and " + to_string(bs) + " on rank " + text(r),
-             "Expected size for first two dimensions of batch2 tensor to be: [" + text(as[0]) + ", " + text(as[2]) + "]");
+      m.fail(
+          "TP108", "batched product of " + to_string(as) + " and " + to_string(bs) + " on rank " + text(r),
+          "Expected size for first two dimensions of batch2 tensor to be: [" + text(as[0]) + ", " + text(as[2]) + "]");
       return result;
     }
     locals.push_back(Shape{as[0], as[1], bs[2]});
@@ -116,7 +120,8 @@ TensorState bmm(Machine& m, const TensorState& a, const TensorState& b) {
 
 TensorState repeat_rows(Machine& m, const TensorState& x, const TensorState& like) {
   if (!plain(m, {&x, &like}, "repeat.default")) return x;
-  TensorState result = reshaped(m, x, like, false, [](const Shape& s, const Shape& as) { return s.with(0, s[0] * as[-1]); });
+  TensorState result =
+      reshaped(m, x, like, false, [](const Shape& s, const Shape& as) { return s.with(0, s[0] * as[-1]); });
   result.storage = -1;
   result.layout = moved(m, x, 0, "repeated");
   return checked(m, std::move(result));
@@ -140,8 +145,9 @@ TensorState sum_groups(Machine& m, const TensorState& x, const TensorState& like
   });
   result.storage = -1;
   if (x.layout.content == Content::sharded)
-    result.layout = x.layout.dim == x.ideal.rank() - 1 ? Layout{Content::sharded, 1, x.layout.partition, x.layout.scale, -1}
-                                                       : m.wrong("TP108", "rows that are split over the ranks are summed");
+    result.layout = x.layout.dim == x.ideal.rank() - 1
+                        ? Layout{Content::sharded, 1, x.layout.partition, x.layout.scale, -1}
+                        : m.wrong("TP108", "rows that are split over the ranks are summed");
   return checked(m, std::move(result));
 }
 
@@ -190,14 +196,17 @@ Layout read_whole(Machine& m, const std::string& name, const TensorState& x) {
   if (x.layout.content == Content::wrong) return x.layout;
   if (x.layout.content == Content::partial)
     return m.wrong("TP106", name + " reads partial sums that nothing has reduced");
-  if (x.layout.content == Content::sharded) return m.wrong("TP108", name + " needs the whole of a tensor that is split over the ranks");
-  if (x.layout.scale != 1) return m.wrong("TP107", name + " reads values multiplied by " + std::to_string(x.layout.scale));
+  if (x.layout.content == Content::sharded)
+    return m.wrong("TP108", name + " needs the whole of a tensor that is split over the ranks");
+  if (x.layout.scale != 1)
+    return m.wrong("TP107", name + " reads values multiplied by " + std::to_string(x.layout.scale));
   return x.layout;
 }
 
 }  // namespace
 
-TensorState opaque(Machine& m, const std::string& name, const TensorState& like, const std::vector<const TensorState*>& tensors) {
+TensorState opaque(Machine& m, const std::string& name, const TensorState& like,
+                   const std::vector<const TensorState*>& tensors) {
   TensorState result = like;
   if (!is_unstored(like)) result.storage = -1;
   result.layout = read_whole(m, name, like);

@@ -25,8 +25,9 @@ TensorState sum_over(Machine& m, const TensorState& x, int dim, bool keep);
 // x [B, m, ...] -> [B, m*n, ...]: each head n times, one behind the other.
 TensorState repeat_heads(Machine& m, const TensorState& x, std::int64_t n);
 
-// A computation that is not modelled: it reads all inputs, of which every rank must hold the whole, and gives a tensor shaped
-// as `like`.
-TensorState opaque(Machine& m, const std::string& name, const TensorState& like, const std::vector<const TensorState*>& tensors);
+// A computation that is not modelled: it reads all inputs, of which every rank must hold the whole, and gives a tensor
+// shaped as `like`.
+TensorState opaque(Machine& m, const std::string& name, const TensorState& like,
+                   const std::vector<const TensorState*>& tensors);
 
 }  // namespace tpsim

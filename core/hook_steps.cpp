@@ -130,7 +130,8 @@ void ep_router_after(Machine& m, const Hook& hook, ModuleCall& call) {
   }
   call.output.items[first + 1].tensor.elements = Elements::masked_routing;
   if (scores.is_tensor())
-    note_own_routes(m, call.output.items[first].tensor, call.output.items[first + 1].tensor, experts, m.ranks(), cuts_scores);
+    note_own_routes(m, call.output.items[first].tensor, call.output.items[first + 1].tensor, experts, m.ranks(),
+                    cuts_scores);
   if (m.dialect().at_least(5, 17) && call.output.items[first].is_tensor())
     reduce_gradient(m, call.output.items[first].tensor);
 }

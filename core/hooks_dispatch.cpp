@@ -42,7 +42,8 @@ void record_exchange_backward(Machine& m, const Hook& hook, const Shape& x, std:
 
 // Inference exchanges tokens too: before 5.23 always, since then only where the expert group is not the tensor group.
 bool exchanges_at_inference(const Machine& m, const Hook& hook) {
-  return hook.kind == StrategyKind::all_to_all_experts || m.dialect().below(5, 23) || hook.expert_ranks != hook.tensor_ranks || hook.exchange_all_to_all;
+  return hook.kind == StrategyKind::all_to_all_experts || m.dialect().below(5, 23) ||
+         hook.expert_ranks != hook.tensor_ranks || hook.exchange_all_to_all;
 }
 
 void note_sending(Machine& m, const Hook& hook, TensorState& x, TensorState& indices, TensorState& weights) {

@@ -45,8 +45,9 @@ bool mask_fits(const Shape& input, const Shape& output) {
 void plain_after_embedding_rows(Machine& m, ModuleCall& call, const TensorState& ids, TensorState& out) {
   if (ids.elements == Elements::floating) {
     if (!mask_fits(ids.local.at(0), out.local.at(0))) {
-      m.fail("TP123", "embedding_rowwise masks token ids, and " + to_string(ids.local.at(0)) + " features do not fit its output of " +
-                          to_string(out.local.at(0)),
+      m.fail("TP123",
+             "embedding_rowwise masks token ids, and " + to_string(ids.local.at(0)) +
+                 " features do not fit its output of " + to_string(out.local.at(0)),
              "RuntimeError: the sizes of the mask and the output do not match");
       return;
     }

@@ -300,8 +300,10 @@ private:
       default: {
         const std::size_t before = m_.trace == nullptr ? 0 : m_.trace->operations.size();
         const std::size_t causes = m_.causes().size();
-        const int function = code.child < 0 ? -1 : call.type->children[static_cast<std::size_t>(code.child)].types.front();
-        if (m_.recorder != nullptr) m_.recorder->take_numbers(code, function < 0 ? code.text : model_.type(function).text);
+        const int function =
+            code.child < 0 ? -1 : call.type->children[static_cast<std::size_t>(code.child)].types.front();
+        if (m_.recorder != nullptr)
+          m_.recorder->take_numbers(code, function < 0 ? code.text : model_.type(function).text);
         ForwardValue value = run_operation(m_, code, slots, splits_sequence_);
         note_operation(m_, code, slots, value);
         if (m_.failed() || m_.causes().size() > causes) explain(causes, inputs_of(code, slots));
@@ -438,8 +440,8 @@ private:
   }
 
   // The elements after the first: the analysis takes them to be alike, execution needs each one.
-  void note_slices(const PlacedChild& list, const std::string& name, const TensorState& one, const TensorState& x, int dim,
-                   TensorState& first) {
+  void note_slices(const PlacedChild& list, const std::string& name, const TensorState& one, const TensorState& x,
+                   int dim, TensorState& first) {
     Trace* const trace = std::exchange(m_.trace, nullptr);
     std::vector<TensorState> parts{first};
     const auto count = std::min(static_cast<std::int64_t>(list.nodes.size()), x.local.at(0)[dim]);

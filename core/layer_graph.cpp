@@ -12,7 +12,8 @@ using Graph = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS>;
 
 Graph boost_graph(const LayerGraph& graph) {
   Graph g(graph.nodes.size());
-  for (const GraphEdge& e : graph.edges) boost::add_edge(static_cast<std::size_t>(e.from), static_cast<std::size_t>(e.to), g);
+  for (const GraphEdge& e : graph.edges)
+    boost::add_edge(static_cast<std::size_t>(e.from), static_cast<std::size_t>(e.to), g);
   return g;
 }
 

@@ -1,5 +1,5 @@
-// The data flow of one segment as a graph: nodes are operations and module calls' results, edges carry tensors with their
-// layout on the mesh. Boost.Graph does the algorithms, in layer_graph.cpp.
+// The data flow of one segment as a graph: nodes are operations and module calls' results, edges carry tensors with
+// their layout on the mesh. Boost.Graph does the algorithms, in layer_graph.cpp.
 #pragma once
 
 #include <string>

@@ -182,7 +182,8 @@ TensorState linear(Machine& m, const TensorState& given, const TensorState& w, c
 
 namespace {
 
-// The rows that a rank's table answers for where ids of other rows give zeros. Plain tables count from the rank's own size.
+// The rows that a rank's table answers for where ids of other rows give zeros. Plain tables count from the rank's own
+// size.
 std::vector<std::vector<Range>> answered_rows(const Machine& m, const TensorState& table) {
   if (m.dialect().generation() != Generation::plain_hooks || table.belief) return ranges_of(m, table);
   std::vector<std::vector<Range>> rows;

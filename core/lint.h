@@ -11,7 +11,7 @@
 namespace tpsim {
 
 // `decisive`: the causes that make the verdict wrong or error, in order. Fills verdict_reasons and diagnostics.
-void lint(const Model& model, const AnalysisRequest& request, const EffectivePlan& plan, const std::vector<Cause>& decisive,
-          Analysis& analysis);
+void lint(const Model& model, const AnalysisRequest& request, const EffectivePlan& plan,
+          const std::vector<Cause>& decisive, Analysis& analysis);
 
 }  // namespace tpsim

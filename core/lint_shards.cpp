@@ -49,7 +49,8 @@ std::optional<Fix> rule_for_replica(const Model& model, const AnalysisRequest& r
                {{"add", written_key(model, request, module), "embedding_rowwise"}}};
   }
   if (is_head(model, spec)) {
-    if (dialect.below(5, 0) || request.plan.base_plan || (!model.ties.empty() && dialect.below(5, 15))) return std::nullopt;
+    if (dialect.below(5, 0) || request.plan.base_plan || (!model.ties.empty() && dialect.below(5, 15)))
+      return std::nullopt;
     const char* strategy = dialect.at_least(5, 1) ? "colwise_gather_output" : "colwise_rep";
     return Fix{"split the head over the vocabulary and gather the logits", {{"add", module, strategy}}};
   }
@@ -181,7 +182,8 @@ void large_replicas(const Model& model, const AnalysisRequest& request, const An
     if (replica.bytes < kLargeReplicaBytes || replica.bytes * 100 < total) continue;
     const ShardSpec& first = *replica.specs.front();
     const std::string module = generalised(owner(first.pattern));
-    const bool is_part = std::any_of(told.begin(), told.end(), [&](const auto& t) { return module.starts_with(t + "."); });
+    const bool is_part =
+        std::any_of(told.begin(), told.end(), [&](const auto& t) { return module.starts_with(t + "."); });
     if (is_part || is_told(a, module)) continue;
     Diagnostic d = about(a, first, "TP202", Severity::warning);
     d.effect_bytes = replica.bytes - replica.bytes / ranks;

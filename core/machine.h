@@ -25,11 +25,11 @@ struct Operand {
 
 // Why a tensor stopped being what the unsharded model has, or why the run stopped.
 struct Cause {
-  std::string code;    // diagnostic code
-  std::string module;  // full path of the module whose call it happened in
-  int rule = -1;       // rule in effect on that module, or on its parameter; -1 = none
-  std::string message; // one line with the values
-  std::string library; // what Transformers or torch say or do there
+  std::string code;     // diagnostic code
+  std::string module;   // full path of the module whose call it happened in
+  int rule = -1;        // rule in effect on that module, or on its parameter; -1 = none
+  std::string message;  // one line with the values
+  std::string library;  // what Transformers or torch say or do there
   std::vector<std::string> details;
   std::vector<Operand> operands;
   std::int64_t operations = 0;  // that the run had done before
@@ -62,14 +62,14 @@ public:
   void explain_causes(std::size_t known, const std::vector<Operand>& operands);
 
   // Where the run is: for causes, operations and events.
-  std::string module;        // path below the step's prefix
-  std::string prefix;        // of the step
+  std::string module;  // path below the step's prefix
+  std::string prefix;  // of the step
   int rule = -1;
   std::string full_module() const;
 
   std::vector<std::string> outside;  // modules with weights that feed the first layer
 
-  int group = 0;              // ranks of the collectives; 0 = all
+  int group = 0;  // ranks of the collectives; 0 = all
   bool data_dependent = false;
   bool gradients = true;  // false: under torch.no_grad
 

@@ -186,7 +186,8 @@ std::vector<NamedParameter> named_parameters(const Model& model) {
 std::int64_t parameter_count(const Model& model) {
   std::vector<std::int64_t> counts(model.types.size());
   for (std::size_t i = 0; i < model.types.size(); ++i) {
-    for (const auto& parameter : model.types[i].parameters) counts[i] += parameter.borrowed ? 0 : parameter.shape.numel();
+    for (const auto& parameter : model.types[i].parameters)
+      counts[i] += parameter.borrowed ? 0 : parameter.shape.numel();
     for (const auto& child : model.types[i].children) {
       for (const int type : child.types) counts[i] += counts[static_cast<std::size_t>(type)];
     }

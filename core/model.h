@@ -23,7 +23,7 @@ enum class ModuleKind {
   activation,
   dropout,
   identity,
-  rotary,  // returns (cos, sin)
+  rotary,          // returns (cos, sin)
   depthwise_conv,  // over the sequence: weight [channels, 1, kernel]
 };
 
@@ -69,12 +69,13 @@ enum class Op {
   linear,  // inputs: x, weight[, bias]
   causal_mask,
   positions,
-  angles,    // inputs: x; ints: columns -> cos, sin of x's positions, as a rotary module gives them
-  previous,  // inputs: x [B, S, H]: each position has what the one before it had, the first one zeros
+  angles,        // inputs: x; ints: columns -> cos, sin of x's positions, as a rotary module gives them
+  previous,      // inputs: x [B, S, H]: each position has what the one before it had, the first one zeros
   rope,          // inputs: q, k, cos, sin -> q, k; ints: interleaved (pairs instead of halves), half (cos and sin serve
                  // both halves)
   rope_one,      // inputs: x, cos, sin; ints as rope
-  attention,     // inputs: q, k, v, mask[, sinks, bias]; ints by AttentionInt; number: scale (0 = 1/sqrt(d)), softcap; text:
+  attention,     // inputs: q, k, v, mask[, sinks, bias]; ints by AttentionInt; number: scale (0 = 1/sqrt(d)), softcap;
+                 // text:
                  // "" or "lightning" (linear attention with fixed decay, its cache one [n, d, d] state)
   topk_route,    // inputs: scores[, choice]; ints: k, groups (0 = none), keep_groups, group_best -> weights, indices
   scatter_topk,  // inputs: weights, indices, like -> [T, E], zero except at the indices
@@ -91,10 +92,10 @@ enum class Op {
   split_rows,   // inputs: x, like: [E*T, H] -> [E, T, H] with E = like's first extent
   sum_groups,   // inputs: x, like: [E*T, H] (any leading extents) -> [T, H], summed over the E = like's last extent
                 // groups
-  repeat_heads,  // ints: n; [B, m, ...] -> [B, m*n, ...], each head n times
+  repeat_heads,   // ints: n; [B, m, ...] -> [B, m*n, ...], each head n times
   relative_bias,  // inputs: x [B, n, S, E] -> [B, n, S, keys]: x at the distance from query to key, 0 from E on
   lookup,         // inputs: ids, table
-  opaque,        // inputs: like, tensors...; text: what it is. Not modelled: shaped as `like`, reads all its inputs whole
+  opaque,  // inputs: like, tensors...; text: what it is. Not modelled: shaped as `like`, reads all its inputs whole
 };
 
 // Places of attention's ints; 0 = none, but groups = 1.
@@ -159,12 +160,12 @@ struct ModuleType {
   // Attributes that strategies look at; absent = the Python object has no such attribute.
   std::optional<std::int64_t> in_features, out_features, num_experts;
   std::optional<std::int64_t> is_embedding;  // of a block: 1 = its class derives from torch's Embedding
-  std::string text;         // activation name
-  std::int64_t extent = 0;  // rotary: columns of cos and sin
-  double eps = 0;           // norms
-  double offset = 0;        // norms: multiply by weight + offset
-  double scale = 1;         // embedding: factor on its output
-  std::vector<Rotary> rotaries;  // rotary: what the config says, by call where calls in turn differ
+  std::string text;                          // activation name
+  std::int64_t extent = 0;                   // rotary: columns of cos and sin
+  double eps = 0;                            // norms
+  double offset = 0;                         // norms: multiply by weight + offset
+  double scale = 1;                          // embedding: factor on its output
+  std::vector<Rotary> rotaries;              // rotary: what the config says, by call where calls in turn differ
   bool operator==(const ModuleType&) const = default;
 };
 
@@ -173,8 +174,8 @@ inline bool is_embedding(const ModuleType& type) {
 }
 
 // Where a parameter's values come from on disk. `disk` holds one name per piece; `{e}` is expanded already.
-// `prefix`: the first letters of the name are others on disk. `concat`: the pieces lie one behind the other along `dim`.
-// `interleave`: gate and up are even and odd rows on disk.
+// `prefix`: the first letters of the name are others on disk. `concat`: the pieces lie one behind the other along
+// `dim`. `interleave`: gate and up are even and odd rows on disk.
 enum class CheckpointConversion { rename, stack, stack_concat, transpose, chunk, prefix, concat, interleave };
 struct CheckpointRule {
   std::string module;             // pattern over module parameter names, `*` = an index

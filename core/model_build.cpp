@@ -4,8 +4,8 @@
 #include <unordered_map>
 
 #include "core/architecture_data.h"
-#include "core/config_type.h"
 #include "core/checked.h"
+#include "core/config_type.h"
 #include "core/expression_functions.h"
 #include "core/model_fields.h"
 #include "core/module_leaves.h"
@@ -137,9 +137,8 @@ private:
       Child child{module.name, false, {}};
       if (!modules(module, module.node, frame, child)) return std::nullopt;
       const bool absent = child.types.empty();
-      states.push_back(
-          {absent ? kAbsent : static_cast<int>(children.size()), child.is_list, absent ? kAbsent : child.types[0],
-           static_cast<int>(child.types.size())});
+      states.push_back({absent ? kAbsent : static_cast<int>(children.size()), child.is_list,
+                        absent ? kAbsent : child.types[0], static_cast<int>(child.types.size())});
       key.children.push_back(child.is_list ? static_cast<int>(child.types.size()) : kAbsent);
       key.children.insert(key.children.end(), child.types.begin(), child.types.end());
       if (!absent) children.push_back(std::move(child));
@@ -364,7 +363,7 @@ private:
       }
       if (value->is_null()) continue;
       std::optional<std::int64_t>* const targets[] = {&type.in_features, &type.out_features, &type.num_experts,
-                                                       &type.is_embedding};
+                                                      &type.is_embedding};
       *targets[static_cast<std::size_t>(attribute.attribute)] = std::get<std::int64_t>(value->data);
     }
     return true;

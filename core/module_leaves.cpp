@@ -137,7 +137,8 @@ private:
       if (i < layer_types.size()) rotary.layer_type = text("layer_type", layer_types[i]);
       if (i >= bases.size() || bases[i].is_null()) continue;
       const auto theta = as_real(bases[i]);
-      if (!theta || *theta <= 0) fail("theta", "is " + to_json(bases[i]).substr(0, 60) + "; a positive number is needed");
+      if (!theta || *theta <= 0)
+        fail("theta", "is " + to_json(bases[i]).substr(0, 60) + "; a positive number is needed");
       rotary.theta = theta.value_or(0);
     }
   }

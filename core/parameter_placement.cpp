@@ -127,25 +127,28 @@ std::optional<Cause> refused(const Machine& m, const ParameterToPlace& p, Strate
   if (first_loader)
     if (auto cause = refused_by_first_loader(p, cut)) return cause;
   if (p.turned && m.dialect().at_least(5, 0) && m.ranks() > 1)
-    return refusal("TP105",
-                   "loading turns a tensor whose shape is not the module's, and a rank's part of it never has that shape",
-                   "RuntimeError: You set `ignore_mismatched_sizes` to `False`, thus raising an error");
+    return refusal(
+        "TP105", "loading turns a tensor whose shape is not the module's, and a rank's part of it never has that shape",
+        "RuntimeError: You set `ignore_mismatched_sizes` to `False`, thus raising an error");
   const Shape& shape = p.parameter->shape;
   const std::int64_t extent = shape[cut.dim];
   const int ranks = m.ranks();
   const bool slices_files = m.dialect().at_least(4, 54) && m.dialect().below(5, 0);
   if (slices_files && cut.blocks == 1 && chunk_range(extent, ranks, ranks - 1).size() == 0 && extent > 0)
-    return refusal("TP103", std::to_string(extent) + " rows over " + std::to_string(ranks) +
-                                " ranks leave the last with none, which this version cannot load",
+    return refusal("TP103",
+                   std::to_string(extent) + " rows over " + std::to_string(ranks) +
+                       " ranks leave the last with none, which this version cannot load",
                    "AttributeError: 'builtins.PySafeSlice' object has no attribute 'shape'");
   if (kind == StrategyKind::grouped_gemm && extent % ranks != 0)
-    return refusal("TP103", std::to_string(extent) + " experts cannot be divided over " + std::to_string(ranks) + " ranks",
+    return refusal("TP103",
+                   std::to_string(extent) + " experts cannot be divided over " + std::to_string(ranks) + " ranks",
                    "ValueError while loading");
   if (m.dialect().generation() != Generation::plain_hooks || cut.blocks == 1) {
     const bool pieces_differ = p.stacked && p.pieces > 1 && cut.dim == 1 && (extent / p.pieces) % ranks != 0;
     if (pieces_differ && cut.blocks == 1)
-      return refusal("TP103", "the pieces of " + std::to_string(extent / p.pieces) + " features do not divide over " +
-                                  std::to_string(ranks) + " ranks as the fused tensor does",
+      return refusal("TP103",
+                     "the pieces of " + std::to_string(extent / p.pieces) + " features do not divide over " +
+                         std::to_string(ranks) + " ranks as the fused tensor does",
                      "RuntimeError: shapes do not match while loading");
     return std::nullopt;
   }
@@ -153,8 +156,9 @@ std::optional<Cause> refused(const Machine& m, const ParameterToPlace& p, Strate
     return refusal("TP105", "packed_colwise cuts the wrong dimension of a 2-D weight in this version",
                    "IndexError, or a shape mismatch, while loading");
   if (extent % 2 != 0 || (extent / 2) % ranks != 0)
-    return refusal("TP103", "packed blocks of " + std::to_string(extent / 2) + " features cannot be divided over " +
-                                std::to_string(ranks) + " ranks",
+    return refusal("TP103",
+                   "packed blocks of " + std::to_string(extent / 2) + " features cannot be divided over " +
+                       std::to_string(ranks) + " ranks",
                    "RuntimeError: shapes do not match while loading");
   return std::nullopt;
 }
@@ -180,14 +184,15 @@ void cut_state(Machine& m, PlacedParameter& placed, const Cut& cut, int content_
   const auto partition = partition_of(m, extent, content_blocks);
   std::vector<Shape> shapes;
   for (int r = 0; r < m.ranks(); ++r)
-    shapes.push_back(state.ideal.with(cut.dim, partition ? partition->local_extent(r)
-                                                         : extent / content_blocks / m.ranks() * content_blocks));
+    shapes.push_back(state.ideal.with(
+        cut.dim, partition ? partition->local_extent(r) : extent / content_blocks / m.ranks() * content_blocks));
   state.local = RankShapes(std::move(shapes));
   if (partition)
     state.layout = Layout{Content::sharded, cut.dim, m.partitions.intern(*partition), 1, -1};
   else
-    state.layout = m.wrong("TP103", std::to_string(extent) + " rows over " + std::to_string(m.ranks()) + " ranks: this version drops " +
-                                        std::to_string(extent % m.ranks()) + " of them silently");
+    state.layout =
+        m.wrong("TP103", std::to_string(extent) + " rows over " + std::to_string(m.ranks()) +
+                             " ranks: this version drops " + std::to_string(extent % m.ranks()) + " of them silently");
   if (cut.blocks > 1)
     placed.placement = StridedShard{cut.dim, cut.blocks};
   else
@@ -203,8 +208,9 @@ PlacedParameter place_parameter(Machine& m, const ParameterToPlace& p, std::opti
   if (!kind) return placed;
   const Cut cut = wanted(m, p, *kind, custom);
   if (cut.how == Cut::How::along && (cut.dim < 0 || cut.dim >= p.parameter->shape.rank())) {
-    placed.refused = refusal("TP105", "the strategy cuts dimension " + std::to_string(cut.dim) + " of a tensor of shape " +
-                                          to_string(p.parameter->shape),
+    placed.refused = refusal("TP105",
+                             "the strategy cuts dimension " + std::to_string(cut.dim) + " of a tensor of shape " +
+                                 to_string(p.parameter->shape),
                              "an error while loading");
     return placed;
   }
@@ -212,16 +218,18 @@ PlacedParameter place_parameter(Machine& m, const ParameterToPlace& p, std::opti
   if (placed.refused) return placed;
   if (cut.how == Cut::How::divided_by_ranks) placed.state.layout.scale = 1.0 / m.ranks();
   if (cut.how == Cut::How::along) {
-    // Pieces that are fused while loading are cut one by one, so each rank holds matching parts whatever the placement says.
+    // Pieces that are fused while loading are cut one by one, so each rank holds matching parts whatever the placement
+    // says.
     const bool fused_pieces = p.stacked && p.pieces > 1 && cut.dim == 1;
     // Tensors that are joined while loading are cut before, each in the blocks of the whole.
     const int blocks = p.joined > 1 && cut.dim == p.joined_dim ? p.joined * cut.blocks : cut.blocks;
     cut_state(m, placed, cut, fused_pieces ? p.pieces : blocks);
     // The tensor on disk is cut before it is taken apart.
     if (p.fused_parts > 1 && cut.dim == 0 && m.ranks() > 1)
-      placed.state.layout = m.wrong("TP105", "the checkpoint holds " + std::to_string(p.fused_parts) +
-                                                 " weights as one; loading cuts that one first and takes each rank's shard "
-                                                 "apart, so the rank gets rows of other weights");
+      placed.state.layout =
+          m.wrong("TP105", "the checkpoint holds " + std::to_string(p.fused_parts) +
+                               " weights as one; loading cuts that one first and takes each rank's shard "
+                               "apart, so the rank gets rows of other weights");
   }
   if (cut.distributed) placed.state.belief = Belief{placed.placement, believed_shape(m, placed, cut)};
   return placed;

@@ -30,11 +30,16 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
 class Placer {
 public:
   Placer(Machine& m, const Model& model, const EffectivePlan& plan, const AnalysisRequest& request)
-      : m_(m), model_(model), request_(request), tensor_(plan.rules, request.dialect), expert_(plan.expert_rules, request.dialect) {
+      : m_(m),
+        model_(model),
+        request_(request),
+        tensor_(plan.rules, request.dialect),
+        expert_(plan.expert_rules, request.dialect) {
     placed_.rules = plan.rules;
     placed_.expert_rules_begin = static_cast<int>(plan.rules.size());
     placed_.rules.insert(placed_.rules.end(), plan.expert_rules.begin(), plan.expert_rules.end());
-    for (const ResolvedRule& rule : placed_.rules) strategies_.push_back(strategy_of(rule, request.dialect, request.custom));
+    for (const ResolvedRule& rule : placed_.rules)
+      strategies_.push_back(strategy_of(rule, request.dialect, request.custom));
     parallel_ = request.parallelism.tp > 1 || request.parallelism.ep > 1;
   }
 
@@ -66,7 +71,8 @@ private:
     }
     for (const Child& child : type.children) {
       extend(path, child.name);
-      node.children.push_back(child.is_list ? build_list(child, path) : PlacedChild{false, {build(child.types.front(), path)}});
+      node.children.push_back(child.is_list ? build_list(child, path)
+                                            : PlacedChild{false, {build(child.types.front(), path)}});
       path.resize(length);
     }
     for (const PlacedChild& child : node.children)
@@ -132,7 +138,8 @@ private:
   // The default style of 4.52 and 4.53; 4.52.1 had withdrawn it.
   bool replicates_by_default() const {
     const Dialect& dialect = request_.dialect;
-    return parallel_ && request_.plan.kind != PlanKind::none && dialect.below(4, 54) && find_strategy("replicate", dialect);
+    return parallel_ && request_.plan.kind != PlanKind::none && dialect.below(4, 54) &&
+           find_strategy("replicate", dialect);
   }
 
   // 4.54 - 4.57 slice what no rule hits, and a scalar cannot be sliced.
@@ -178,17 +185,18 @@ private:
       node.replicated_by_default = true;
     }
     const RuleStrategy& strategy = rule < 0 ? unplanned : strategies_[static_cast<std::size_t>(rule)];
-    PlacedParameter placed = rule >= placed_.expert_rules_begin && rule >= 0
-                                 ? place_on_expert_mesh(what, strategy)
-                                 : place_on_tensor_mesh(what, strategy);
+    PlacedParameter placed = rule >= placed_.expert_rules_begin && rule >= 0 ? place_on_expert_mesh(what, strategy)
+                                                                             : place_on_tensor_mesh(what, strategy);
     if (placed.refused) add_fault(*placed.refused, rule, path, true);
-    node.has_split_parameters |= placed.state.layout.content == Content::sharded || placed.state.layout.content == Content::wrong;
+    node.has_split_parameters |=
+        placed.state.layout.content == Content::sharded || placed.state.layout.content == Content::wrong;
     if (placed.state.layout.content == Content::wrong) locate_cause(placed.state.layout.cause, rule, path);
     node.parameters.push_back(std::move(placed));
   }
 
   PlacedParameter place_on_tensor_mesh(const ParameterToPlace& what, const RuleStrategy& strategy) {
-    if (strategy.kind && is_extension_kind(*strategy.kind)) return place_extension(m_, what, *strategy.kind, model_.kv_heads);
+    if (strategy.kind && is_extension_kind(*strategy.kind))
+      return place_extension(m_, what, *strategy.kind, model_.kv_heads);
     return place_parameter(m_, what, strategy.kind, strategy.custom);
   }
 

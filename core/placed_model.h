@@ -1,5 +1,5 @@
-// The model's module tree with the rule that hits each module and parameter, and every parameter's placement. List elements that
-// are alike in type, rules and placements share one node, so equal layers are placed and analysed once.
+// The model's module tree with the rule that hits each module and parameter, and every parameter's placement. List
+// elements that are alike in type, rules and placements share one node, so equal layers are placed and analysed once.
 #pragma once
 
 #include <optional>
@@ -23,11 +23,11 @@ struct PlacedChild {
 
 struct PlacedNode {
   int type = 0;
-  int rule = -1;                      // on the module; index into PlacedModel::rules
-  std::vector<int> parameter_rules;   // one per own parameter
+  int rule = -1;                     // on the module; index into PlacedModel::rules
+  std::vector<int> parameter_rules;  // one per own parameter
   std::vector<PlacedParameter> parameters;
   std::vector<PlacedChild> children;
-  bool has_split_parameters = false;  // here or below
+  bool has_split_parameters = false;   // here or below
   bool replicated_by_default = false;  // 4.52, 4.53: parameters without a rule are DTensors
 };
 

@@ -40,7 +40,8 @@ void set_rule(std::vector<Rule>& rules, const PatchOperation& operation) {
 namespace {
 
 bool renames(const Plan& plan, const PatchOperation& first, const PatchOperation& second) {
-  return first.op == "remove" && second.op == "add" && plan.find(first.key) != nullptr && plan.find(second.key) == nullptr;
+  return first.op == "remove" && second.op == "add" && plan.find(first.key) != nullptr &&
+         plan.find(second.key) == nullptr;
 }
 
 void rename_rule(std::vector<Rule>& rules, const std::string& from, const PatchOperation& to) {

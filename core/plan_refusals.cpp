@@ -87,7 +87,8 @@ Diagnostic extension_strategy(const std::vector<const Rule*>& rules, const Diale
   const std::string& name = rules.front()->strategy;
   Dialect extended = dialect;
   extended.extensions = true;
-  Diagnostic d = about_rule("TP210", *rules.front(), quoted(name) + " is tpsim's own; " + to_string(dialect) + " has no such strategy");
+  Diagnostic d = about_rule("TP210", *rules.front(),
+                            quoted(name) + " is tpsim's own; " + to_string(dialect) + " has no such strategy");
   d.position = rules.front()->strategy_position;
   d.count = static_cast<int>(rules.size());
   d.details.push_back(library_says("ValueError", "Unsupported"));

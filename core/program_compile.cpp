@@ -243,9 +243,8 @@ private:
     const ChildState& child = context_.children[static_cast<std::size_t>(node.index)];
     if (child.index < 0) return fail(node, "module \"" + node.text + "\" is left out for this config and called here");
     if (child.is_list != !node.constants.empty())
-      return fail(node, child.is_list
-                            ? "\"" + node.text + "\" is a list of modules; its elements are called in a loop"
-                            : "a list of modules is needed");
+      return fail(node, child.is_list ? "\"" + node.text + "\" is a list of modules; its elements are called in a loop"
+                                      : "a list of modules is needed");
     if (child.is_list && !element(node, child, instruction)) return false;
     if (!node.member.empty() && !has_child(child, node.member)) {
       return fail(node, "module \"" + node.text + "\" has no module \"" + node.member + "\" for this config");

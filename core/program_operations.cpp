@@ -77,7 +77,8 @@ constexpr std::array kSum{P{"x"}, P{"dim", Take::integer}, P{"keep", Take::flag,
 constexpr std::array kScan{P{"kind", Take::text}, P{"tensors", Take::tensors}};
 constexpr std::array kRepeatHeads{P{"x"}, P{"n", Take::integer}};
 constexpr std::array kLookup{P{"ids"}, P{"table"}};
-constexpr std::array kOpaque{P{"name", Take::text}, P{"like"}, P{"tensors", Take::tensors, false}, P{"number", Take::number, false}};
+constexpr std::array kOpaque{P{"name", Take::text}, P{"like"}, P{"tensors", Take::tensors, false},
+                             P{"number", Take::number, false}};
 
 constexpr std::array kOperations{
     OperationSpec{"view_heads", Op::view_heads, 1, kViewHeads},

@@ -236,8 +236,8 @@ private:
   // `item(list, i, ...)`: a call of one element.
   static bool is_item(const Node& node) { return node.kind == NodeKind::call && node.text == "item"; }
   bool is_flow_call(const Node& node) const {
-    return index_of(names_.modules, first_part(node.text)) >= 0 || find_operation(node.text) != nullptr || is_item(node) ||
-           (!loop_name_.empty() && node.text == loop_name_);
+    return index_of(names_.modules, first_part(node.text)) >= 0 || find_operation(node.text) != nullptr ||
+           is_item(node) || (!loop_name_.empty() && node.text == loop_name_);
   }
 
   // The first part of an expression that is a tensor; nullptr: the expression is over the config alone.

@@ -17,24 +17,24 @@ namespace tpsim {
 
 // What stands beside the operations of programs: where values come from, leaves, and what strategies do around a call.
 enum class Primitive {
-  operation,   // `op`, its inputs and numbers as the program gives them
-  parameter,   // text: path of a parameter or buffer below the step's prefix
-  rotary,      // positions -> cos, sin; ints: index into Recording::rotaries
-  embedding,   // ids, table; number: scale; ranges: global rows that a rank's table holds, other ids give zeros
-  norm,        // x[, weight, bias]; ints: 1 = layer norm; number: eps; offset
-  own_chunk,   // x; ints: dim, ranks. This rank's torch.chunk
-  own_routes,  // weights, indices; ints: experts, ranks, 1 = weights are dense columns. Zeroes the weights of others'
-               // experts and counts indices from this rank's first expert; others get the number of experts per rank
-  expert_rows,      // x, indices, weights; ints: expert -> rows of x routed to it, their weights [rows, 1]
+  operation,    // `op`, its inputs and numbers as the program gives them
+  parameter,    // text: path of a parameter or buffer below the step's prefix
+  rotary,       // positions -> cos, sin; ints: index into Recording::rotaries
+  embedding,    // ids, table; number: scale; ranges: global rows that a rank's table holds, other ids give zeros
+  norm,         // x[, weight, bias]; ints: 1 = layer norm; number: eps; offset
+  own_chunk,    // x; ints: dim, ranks. This rank's torch.chunk
+  own_routes,   // weights, indices; ints: experts, ranks, 1 = weights are dense columns. Zeroes the weights of others'
+                // experts and counts indices from this rank's first expert; others get the number of experts per rank
+  expert_rows,  // x, indices, weights; ints: expert -> rows of x routed to it, their weights [rows, 1]
   add_expert_rows,  // sum, rows, indices; ints: expert
   zeros,            // like
-  send_to_experts,   // x, indices, weights; ints: experts -> the rows that this rank's experts get, their experts counted from the
-                     // first own one, weights of 1
+  send_to_experts,  // x, indices, weights; ints: experts -> the rows that this rank's experts get, their experts
+                    // counted from the first own one, weights of 1
   return_to_tokens,  // rows -> x's shape: the results where their tokens came from, weighted and summed
-  reduce,           // all_reduce
-  gather,           // all_gather; ints: dim; ranges: extents of the ranks' pieces
-  scatter,          // reduce_scatter; ints: dim
-  unsupported,      // text: what cannot be executed
+  reduce,            // all_reduce
+  gather,            // all_gather; ints: dim; ranges: extents of the ranks' pieces
+  scatter,           // reduce_scatter; ints: dim
+  unsupported,       // text: what cannot be executed
 };
 
 struct RecordedOp {

@@ -15,11 +15,11 @@ enum class ErrorKind { usage, input, environment, internal };
 // One clear message: what is wrong, where, the offending values and, last, a fix that can be pasted.
 struct Error {
   ErrorKind kind = ErrorKind::input;
-  std::string code;                 // "TP101" where a diagnostic code applies, else empty
-  std::string message;              // one line, no trailing period needed
-  std::string where;                // "plan.json:6:38", "config.json", "model.layers.*.mlp" or empty
-  std::vector<std::string> details; // further lines, printed indented as they are (source excerpt, values)
-  std::vector<std::string> fixes;   // each a command, flag or edit
+  std::string code;                  // "TP101" where a diagnostic code applies, else empty
+  std::string message;               // one line, no trailing period needed
+  std::string where;                 // "plan.json:6:38", "config.json", "model.layers.*.mlp" or empty
+  std::vector<std::string> details;  // further lines, printed indented as they are (source excerpt, values)
+  std::vector<std::string> fixes;    // each a command, flag or edit
 };
 
 // The exit code that belongs to an error kind: usage 2, input 3, environment 4, internal 70.
@@ -28,9 +28,7 @@ int exit_code(ErrorKind kind);
 inline Error input_error(std::string message, std::string where = {}) {
   return Error{ErrorKind::input, {}, std::move(message), std::move(where), {}, {}};
 }
-inline Error usage_error(std::string message) {
-  return Error{ErrorKind::usage, {}, std::move(message), {}, {}, {}};
-}
+inline Error usage_error(std::string message) { return Error{ErrorKind::usage, {}, std::move(message), {}, {}, {}}; }
 
 template <class T>
 class [[nodiscard]] Result {
@@ -40,16 +38,31 @@ public:
 
   bool has_value() const { return state_.index() == 0; }
   explicit operator bool() const { return has_value(); }
-  T& value() & { assert(has_value()); return std::get<0>(state_); }
-  const T& value() const& { assert(has_value()); return std::get<0>(state_); }
-  T&& value() && { assert(has_value()); return std::move(std::get<0>(state_)); }
+  T& value() & {
+    assert(has_value());
+    return std::get<0>(state_);
+  }
+  const T& value() const& {
+    assert(has_value());
+    return std::get<0>(state_);
+  }
+  T&& value() && {
+    assert(has_value());
+    return std::move(std::get<0>(state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
-  Error& error() { assert(!has_value()); return std::get<1>(state_); }
-  const Error& error() const { assert(!has_value()); return std::get<1>(state_); }
+  Error& error() {
+    assert(!has_value());
+    return std::get<1>(state_);
+  }
+  const Error& error() const {
+    assert(!has_value());
+    return std::get<1>(state_);
+  }
 
 private:
   std::variant<T, Error> state_;

@@ -8,10 +8,12 @@
 namespace tpsim {
 namespace {
 
-// Matrices of linear layers and experts are what quantised formats store; the head and everything else stay as activations are.
+// Matrices of linear layers and experts are what quantised formats store; the head and everything else stay as
+// activations are.
 DType stored_type(const ModuleType& type, const ParameterSpec& parameter, bool head, const Workload& workload) {
   if (!is_quantised(workload.weights)) return workload.weights;
-  const bool matrix = (type.kind == ModuleKind::linear && parameter.shape.rank() == 2 && !head) || parameter.shape.rank() == 3;
+  const bool matrix =
+      (type.kind == ModuleKind::linear && parameter.shape.rank() == 2 && !head) || parameter.shape.rank() == 3;
   return matrix ? workload.weights : workload.activations;
 }
 
@@ -50,7 +52,8 @@ private:
   void walk_list(const PlacedChild& list, const ShardSpec& at, int depth) {
     std::vector<std::pair<int, std::vector<int>>> groups;
     for (std::size_t i = 0; i < list.nodes.size(); ++i) {
-      const auto found = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == list.nodes[i]; });
+      const auto found =
+          std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == list.nodes[i]; });
       if (found == groups.end())
         groups.emplace_back(list.nodes[i], std::vector<int>{static_cast<int>(i)});
       else
@@ -117,7 +120,8 @@ private:
       const int r = rank % m_.ranks();
       share.shape = placed.state.local.at(r);
       if (placed.padded_rows) share.shape[0] = *placed.padded_rows;
-      if (layout.content == Content::sharded) share.ranges = m_.partitions[layout.partition].ranks[static_cast<std::size_t>(r)];
+      if (layout.content == Content::sharded)
+        share.ranges = m_.partitions[layout.partition].ranks[static_cast<std::size_t>(r)];
     }
     share.bytes = storage_bytes(dtype, share.shape);
     return share;
@@ -132,7 +136,8 @@ private:
 
 }  // namespace
 
-std::vector<ShardSpec> list_shards(const Machine& m, const Model& model, const PlacedModel& placed, const AnalysisRequest& request) {
+std::vector<ShardSpec> list_shards(const Machine& m, const Model& model, const PlacedModel& placed,
+                                   const AnalysisRequest& request) {
   return ShardLister(m, model, placed, request).run();
 }
 

@@ -8,6 +8,7 @@
 
 namespace tpsim {
 
-std::vector<ShardSpec> list_shards(const Machine& m, const Model& model, const PlacedModel& placed, const AnalysisRequest& request);
+std::vector<ShardSpec> list_shards(const Machine& m, const Model& model, const PlacedModel& placed,
+                                   const AnalysisRequest& request);
 
 }  // namespace tpsim

@@ -13,15 +13,14 @@ namespace tpsim {
 namespace {
 
 // Reasons that say no more than that a size does not divide.
-bool is_about_size(const std::string& code) {
-  return code == "TP102" || code == "TP103";
-}
+bool is_about_size(const std::string& code) { return code == "TP102" || code == "TP103"; }
 
 std::vector<std::string> planned_model_types() {
   std::vector<std::string> types;
   constexpr std::string_view prefix = "plans/", suffix = "/tp_plans.json";
   for (const std::string& path : list_data(prefix))
-    if (path.ends_with(suffix)) types.push_back(path.substr(prefix.size(), path.size() - prefix.size() - suffix.size()));
+    if (path.ends_with(suffix))
+      types.push_back(path.substr(prefix.size(), path.size() - prefix.size() - suffix.size()));
   return types;
 }
 
@@ -51,8 +50,8 @@ ShippedVerdict verdict_at(const Model& model, const Dialect& dialect, int tp) {
 ShippedState state_of(const std::vector<ShippedVerdict>& verdicts) {
   const auto is_right = [](const ShippedVerdict& v) { return v.verdict == Verdict::right; };
   if (std::all_of(verdicts.begin(), verdicts.end(), is_right)) return ShippedState::right;
-  const bool only_sizes =
-      std::all_of(verdicts.begin(), verdicts.end(), [&](const ShippedVerdict& v) { return is_right(v) || is_about_size(v.code); });
+  const bool only_sizes = std::all_of(verdicts.begin(), verdicts.end(),
+                                      [&](const ShippedVerdict& v) { return is_right(v) || is_about_size(v.code); });
   return only_sizes ? ShippedState::limited : ShippedState::broken;
 }
 
@@ -79,7 +78,8 @@ public:
   std::vector<ShippedResult> take() { return std::move(results_); }
 
 private:
-  void add(const std::string& type, const std::string& id, const Architecture& architecture, const Result<Config>& config) {
+  void add(const std::string& type, const std::string& id, const Architecture& architecture,
+           const Result<Config>& config) {
     ShippedResult result{type, id, ShippedState::not_checked, {}, {}};
     const auto model = config ? build_model(architecture, *config) : Result<Model>(config.error());
     if (!model)
@@ -111,7 +111,8 @@ const char* to_string(ShippedState state) {
   return "";
 }
 
-std::vector<ShippedResult> check_shipped(const Dialect& dialect, const std::vector<int>& sizes, const std::string& only) {
+std::vector<ShippedResult> check_shipped(const Dialect& dialect, const std::vector<int>& sizes,
+                                         const std::string& only) {
   ShippedChecker checker(dialect, sizes);
   for (const std::string& type : planned_model_types())
     if (only.empty() || only == type) checker.check(type);

@@ -1,4 +1,5 @@
-// Every plan that a Transformers release ships, held against the default and the known configurations of its model type.
+// Every plan that a Transformers release ships, held against the default and the known configurations of its model
+// type.
 #pragma once
 
 #include <string>
@@ -34,6 +35,7 @@ struct ShippedResult {
 
 // One result per configuration, model types in order of their names. Types without a plan in this dialect are left out.
 // `only`: just this model type; "" = all.
-std::vector<ShippedResult> check_shipped(const Dialect& dialect, const std::vector<int>& sizes, const std::string& only = {});
+std::vector<ShippedResult> check_shipped(const Dialect& dialect, const std::vector<int>& sizes,
+                                         const std::string& only = {});
 
 }  // namespace tpsim

@@ -72,15 +72,15 @@ using StrategySet = std::vector<CustomStrategy>;
 struct StrategyInfo {
   StrategyKind kind;
   std::string_view name;
-  std::string_view summary;     // one line, shown by `tpsim strategies list`
-  std::string_view dialects;    // "5.1-5.23", for people
+  std::string_view summary;   // one line, shown by `tpsim strategies list`
+  std::string_view dialects;  // "5.1-5.23", for people
   bool extension = false;
 };
 
 // All names of all dialects in a fixed order.
 const std::vector<StrategyInfo>& strategy_catalogue();
-// The behaviour that `name` has in `dialect`; none where that dialect's registry lacks it. tpsim's extensions are found in every
-// dialect, packed_colwise_N for N from 2 to 64.
+// The behaviour that `name` has in `dialect`; none where that dialect's registry lacks it. tpsim's extensions are found
+// in every dialect, packed_colwise_N for N from 2 to 64.
 std::optional<StrategyKind> find_strategy(std::string_view name, const Dialect& dialect);
 bool is_extension(std::string_view name);
 // Names of the dialect's own registry, in catalogue order.

@@ -1,5 +1,6 @@
-// The operations of a forward pass on TensorStates: torch's shape rules on every rank's local shape (a mismatch is the machine's
-// fault), and what becomes of the layout. Every function returns a usable state unless `machine.failed()` afterwards.
+// The operations of a forward pass on TensorStates: torch's shape rules on every rank's local shape (a mismatch is the
+// machine's fault), and what becomes of the layout. Every function returns a usable state unless `machine.failed()`
+// afterwards.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,14 @@ enum class Binary { add, sub, mul, div };
 TensorState binary(Machine& m, Binary op, const TensorState& a, const TensorState& b);
 TensorState softmax(Machine& m, const TensorState& x);
 
-// Normalisation over the last dimension. `weight`, `bias` may be null. `fixed_shape`: torch's LayerNorm, which insists on the
-// extent it was built with.
-TensorState normalise(Machine& m, const TensorState& x, const TensorState* weight, const TensorState* bias, bool fixed_shape);
+// Normalisation over the last dimension. `weight`, `bias` may be null. `fixed_shape`: torch's LayerNorm, which insists
+// on the extent it was built with.
+TensorState normalise(Machine& m, const TensorState& x, const TensorState* weight, const TensorState* bias,
+                      bool fixed_shape);
 
 // x [..., k] with weight [n, k] (transposed: [k, n]) and bias [n].
-TensorState linear(Machine& m, const TensorState& x, const TensorState& weight, const TensorState* bias, bool transposed = false);
+TensorState linear(Machine& m, const TensorState& x, const TensorState& weight, const TensorState* bias,
+                   bool transposed = false);
 TensorState embedding(Machine& m, const TensorState& ids, const TensorState& table);
 
 // Shapes only; the result shares x's storage unless the contents move.
@@ -46,9 +49,10 @@ TensorState concat(Machine& m, const std::vector<const TensorState*>& parts, int
 
 // Collectives as hooks call them; they record the event.
 TensorState all_reduce(Machine& m, const TensorState& x, Machine::When when = Machine::When::both);
-// Concatenates the ranks' tensors along `dim`; `padded`: short shards are padded for the wire and cut back (DTensor), else they
-// are a fault.
-TensorState all_gather(Machine& m, const TensorState& x, int dim, bool padded, Machine::When when = Machine::When::both);
+// Concatenates the ranks' tensors along `dim`; `padded`: short shards are padded for the wire and cut back (DTensor),
+// else they are a fault.
+TensorState all_gather(Machine& m, const TensorState& x, int dim, bool padded,
+                       Machine::When when = Machine::When::both);
 // Sums, and leaves each rank its chunk of `dim`.
 TensorState reduce_scatter(Machine& m, const TensorState& x, int dim, Machine::When when = Machine::When::both);
 // This rank's chunk of a dimension of a tensor that is believed to be replicated; no communication.

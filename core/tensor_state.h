@@ -1,5 +1,5 @@
-// What is known of one tensor on every rank: its local shapes, and how its contents relate to the tensor that the unsharded
-// model has at the same place.
+// What is known of one tensor on every rank: its local shapes, and how its contents relate to the tensor that the
+// unsharded model has at the same place.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +56,8 @@ struct Layout {
 
 enum class Elements { floating, ids, routing, masked_routing };
 
-// A DTensor: what the library believes, which need not be true. `global` is the shape it computes from placement and local shape.
+// A DTensor: what the library believes, which need not be true. `global` is the shape it computes from placement and
+// local shape.
 struct Belief {
   Placement placement;
   Shape global;
@@ -73,7 +74,7 @@ struct TensorState {
   Layout layout;
   Elements elements = Elements::floating;
   std::optional<Belief> belief;  // none = a plain tensor
-  int storage = kNewStorage;              // number of the allocation it lives in; views share it
+  int storage = kNewStorage;     // number of the allocation it lives in; views share it
   int node = -1;                 // of the trace's graph, that made it
   int value = -1;                // in the recording
   bool sums_gradient = false;    // its maker sums the gradient over the ranks, so consumers must not

@@ -113,8 +113,9 @@ std::optional<TorchStyle> read_torch_style(std::string_view text, std::string_vi
   else if (name == "RowwiseParallel")
     style = style_from({false, TorchLayout::features, TorchLayout::whole}, arguments, key);
   else if (name == "SequenceParallel" || name.starts_with("PrepareModule"))
-    style.refusal = "torch keeps the sequence cut between blocks, which no strategy of Transformers does "
-                    "(megatron_sequence_parallel, tpsim's own, does)";
+    style.refusal =
+        "torch keeps the sequence cut between blocks, which no strategy of Transformers does "
+        "(megatron_sequence_parallel, tpsim's own, does)";
   else
     return std::nullopt;
   if (!style.refusal.empty()) {

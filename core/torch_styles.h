@@ -1,4 +1,5 @@
-// torch.distributed.tensor.parallel's styles as they stand in a plan's text: ColwiseParallel(output_layouts=Replicate()).
+// torch.distributed.tensor.parallel's styles as they stand in a plan's text:
+// ColwiseParallel(output_layouts=Replicate()).
 #pragma once
 
 #include <optional>

@@ -14,10 +14,10 @@
 namespace tpsim {
 
 struct FamilyGuess {
-  std::string model_type;        // described
-  std::string because;           // "architectures: LlamaForCausalLM"
-  std::optional<Model> model;    // none: the config lacks what the family needs
-  std::string lacking;           // then: "num_attention_heads"
+  std::string model_type;      // described
+  std::string because;         // "architectures: LlamaForCausalLM"
+  std::optional<Model> model;  // none: the config lacks what the family needs
+  std::string lacking;         // then: "num_attention_heads"
 };
 
 // The family that class names of the config, or the beginning of its model type, stand for.

@@ -19,9 +19,7 @@ bool is_right(const Model& model, const AnalysisRequest& request, int tp, int ep
   return analysis && analysis->verdict == Verdict::right;
 }
 
-bool has_mesh(const Dialect& dialect, int tp, int ep) {
-  return dialect.below(5, 20) ? ep == tp : ep % tp == 0;
-}
+bool has_mesh(const Dialect& dialect, int tp, int ep) { return dialect.below(5, 20) ? ep == tp : ep % tp == 0; }
 
 std::vector<std::pair<int, int>> expert_pairs(const Model& model, const AnalysisRequest& request, int limit) {
   std::vector<std::pair<int, int>> pairs;

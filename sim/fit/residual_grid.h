@@ -31,7 +31,7 @@ struct GridOptions {
   // Weight of the squared second difference along each axis, against rows of weight 1 (missing entries: 0.1).
   std::vector<double> smoothness;
   double ridge = 0.02;  // pulls knots without rows near them to 0
-  double most = 0.7;  // corrections are clamped to +-most
+  double most = 0.7;    // corrections are clamped to +-most
   // Rows that stand alone by more than this count less; 0 = all count.
   double outlier = 0;
 };

@@ -207,8 +207,8 @@ GemmModel refit_gemm(std::span<const GemmRow> rows, const GemmModel& prior, int 
   GemmModel model = prior;
   if (rows.empty()) return model;
   const Freedom freedom = freedom_of(rows, prior);
-  model.constants = rows.size() < kFewGemmRows ? rescaled(rows, prior, freedom)
-                                               : fit_constants(rows, prior, freedom, iterations);
+  model.constants =
+      rows.size() < kFewGemmRows ? rescaled(rows, prior, freedom) : fit_constants(rows, prior, freedom, iterations);
   if (rows.size() >= kFewGemmRows) {
     std::vector<GridSample> samples(siblings.begin(), siblings.end());
     if (rows.size() >= kSomeGemmRows) {

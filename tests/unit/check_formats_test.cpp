@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kJson = "{\n  \"a.q\": \"colwise\",\n  \"a.k\": \"colwize\",\n  \"a.o\": \"rowwise\"\n}\n";
 constexpr const char* kPython =
-    "class C:\n  base_model_tp_plan = {\n    'a.q': 'colwise',  # é\n    'a.k': 'colwise',\n    'a.o': 'row' 'wise',\n  }\n";
+    "class C:\n  base_model_tp_plan = {\n    'a.q': 'colwise',  # é\n    'a.k': 'colwise',\n    'a.o': 'row' 'wise',\n "
+    " }\n";
 
 Plan plan_of(const std::string& text, const std::string& file) {
   const auto plan = read_plan(text, file);
@@ -40,12 +41,11 @@ TEST_CASE("text edits: values, renames, removals and additions in a JSON plan", 
         "{\n  \"a.q\": \"colwise\",\n  \"a.k\": \"colwise\",\n  \"a.o\": \"rowwise\"\n}\n");
   CHECK(edited(kJson, "p.json", {{"remove", "a.q", ""}, {"add", "m.a.q", "colwise"}}) ==
         "{\n  \"m.a.q\": \"colwise\",\n  \"a.k\": \"colwize\",\n  \"a.o\": \"rowwise\"\n}\n");
-  CHECK(edited(kJson, "p.json", {{"remove", "a.q", ""}}) ==
-        "{\n  \"a.k\": \"colwize\",\n  \"a.o\": \"rowwise\"\n}\n");
-  CHECK(edited(kJson, "p.json", {{"remove", "a.o", ""}}) ==
-        "{\n  \"a.q\": \"colwise\",\n  \"a.k\": \"colwize\"\n}\n");
-  CHECK(edited(kJson, "p.json", {{"add", "a.\"x", "rowwise"}}) ==
-        "{\n  \"a.q\": \"colwise\",\n  \"a.k\": \"colwize\",\n  \"a.o\": \"rowwise\",\n  \"a.\\\"x\": \"rowwise\"\n}\n");
+  CHECK(edited(kJson, "p.json", {{"remove", "a.q", ""}}) == "{\n  \"a.k\": \"colwize\",\n  \"a.o\": \"rowwise\"\n}\n");
+  CHECK(edited(kJson, "p.json", {{"remove", "a.o", ""}}) == "{\n  \"a.q\": \"colwise\",\n  \"a.k\": \"colwize\"\n}\n");
+  CHECK(
+      edited(kJson, "p.json", {{"add", "a.\"x", "rowwise"}}) ==
+      "{\n  \"a.q\": \"colwise\",\n  \"a.k\": \"colwize\",\n  \"a.o\": \"rowwise\",\n  \"a.\\\"x\": \"rowwise\"\n}\n");
 }
 
 TEST_CASE("text edits: a class body keeps its other text; what cannot be edited is left", "[check][edit]") {
@@ -90,8 +90,7 @@ TEST_CASE("sarif: rules, regions and replacements", "[check][format]") {
   CHECK(std::get<std::string>(member(result, "level").data) == "error");
   const Value& place = member(first(member(result, "locations")), "physicalLocation");
   CHECK(std::get<std::string>(member(member(place, "artifactLocation"), "uri").data) == "my%20plan.json");
-  CHECK(to_json(member(place, "region")) ==
-        R"({"startLine": 3, "startColumn": 10, "endLine": 3, "endColumn": 19})");
+  CHECK(to_json(member(place, "region")) == R"({"startLine": 3, "startColumn": 10, "endLine": 3, "endColumn": 19})");
   const Value& fixes = member(result, "fixes");
   CHECK(std::get<ValueList>(fixes.data).size() == 1);
   const Value& replacement = first(member(first(member(first(fixes), "artifactChanges")), "replacements"));

@@ -101,8 +101,9 @@ TEST_CASE("read_config: a composite that is described itself is the model type",
 
 TEST_CASE("read_config: the composite decides about tied embeddings, text_config keeps what it says", "[config]") {
   const auto tie = [](const std::string& outer, const std::string& inside, const std::string& outside) {
-    const Config config = config_of("{\"model_type\": \"" + outer + "\", \"tie_word_embeddings\": " + outside +
-                                    ", \"text_config\": {\"model_type\": \"x\", \"tie_word_embeddings\": " + inside + "}}");
+    const Config config =
+        config_of("{\"model_type\": \"" + outer + "\", \"tie_word_embeddings\": " + outside +
+                  ", \"text_config\": {\"model_type\": \"x\", \"tie_word_embeddings\": " + inside + "}}");
     return field(config, "tie_word_embeddings") + " " + field(config, "tie_text_embeddings");
   };
   CHECK(tie("qwen2_5_omni_thinker", "true", "false") == "false true");

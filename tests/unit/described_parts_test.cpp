@@ -1,5 +1,5 @@
-// Parts of the description language whose meaning shows in an analysis: fused tensors on disk, biases of attention scores, parts
-// that are not described, statements without gradients.
+// Parts of the description language whose meaning shows in an analysis: fused tensors on disk, biases of attention
+// scores, parts that are not described, statements without gradients.
 #include "core/analyze.h"
 #include "core/plan.h"
 #include "tests/catch.hpp"
@@ -84,7 +84,8 @@ TEST_CASE("described parts: a tensor that is fused on disk cannot be cut", "[des
   const auto analysis = analysis_of(toy::toy_with("\"tie\": {", fused));
   CHECK(analysis.verdict == Verdict::wrong);
   CHECK(codes(analysis).find("TP105") != std::string::npos);
-  const auto whole = analysis_of(toy::toy_with("\"tie\": {", fused), "{}", R"({ "model.layers.*.self_attn.o_proj": "rowwise_split_input" })");
+  const auto whole = analysis_of(toy::toy_with("\"tie\": {", fused), "{}",
+                                 R"({ "model.layers.*.self_attn.o_proj": "rowwise_split_input" })");
   CHECK(whole.verdict == Verdict::right);
 }
 

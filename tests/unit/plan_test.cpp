@@ -208,7 +208,8 @@ TEST_CASE("plan: torch styles are read where a strategy does the same", "[plan][
     return plan ? plan->rules.front().strategy : plan.error().message;
   };
   CHECK(strategy("q_proj", "ColwiseParallel()") == "colwise");
-  CHECK(strategy("q_proj", "tp.ColwiseParallel(input_layouts=Replicate(), output_layouts=Shard(dim=-1),)") == "colwise");
+  CHECK(strategy("q_proj", "tp.ColwiseParallel(input_layouts=Replicate(), output_layouts=Shard(dim=-1),)") ==
+        "colwise");
   CHECK(strategy("output", "ColwiseParallel(\n  output_layouts=Replicate(),\n)") == "colwise_gather_output");
   CHECK(strategy("wte", "ColwiseParallel(output_layouts=Replicate())") == "embedding_colwise");
   CHECK(strategy("o_proj", "RowwiseParallel(use_local_output=True)") == "rowwise");
@@ -327,7 +328,8 @@ TEST_CASE("plan: plans from public repositories", "[plan][samples]") {
     const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     const auto plan = read_plan(text, entry.path().string());
     INFO(entry.path());
-    const bool objects = text.find("Shard(") != std::string::npos || text.find("SequenceParallel") != std::string::npos ||
+    const bool objects = text.find("Shard(") != std::string::npos ||
+                         text.find("SequenceParallel") != std::string::npos ||
                          text.find("VocabParallelEmbedding(") != std::string::npos ||
                          text.find("PackedRowwiseParallel") != std::string::npos;
     const bool deepspeed = entry.path().extension() == ".json";

@@ -31,7 +31,8 @@ bool hints(const Error& error) {
 
 Checkpoint headers_of(const Model& model) {
   Checkpoint checkpoint;
-  for (const NamedParameter& p : named_parameters(model)) checkpoint.tensors.push_back({p.name, "BF16", p.shape, 0, 0, 0});
+  for (const NamedParameter& p : named_parameters(model))
+    checkpoint.tensors.push_back({p.name, "BF16", p.shape, 0, 0, 0});
   return checkpoint;
 }
 
@@ -42,8 +43,9 @@ TEST_CASE("unknown type: a class of a described family is offered with its flag"
   CHECK(offers(refusal(R"("model_type": "lyra", "architectures": ["LlamaForCausalLM"], )" + sizes),
                "--set model_type=llama"));
   CHECK(offers(refusal(R"("model_type": "qwen3_memory", )" + sizes), "--set model_type=qwen3"));
-  CHECK(offers(refusal(R"("model_type": "lyra", "auto_map": {"AutoConfig": "configuration_x.MistralConfig"}, )" + sizes),
-               "--set model_type=mistral"));
+  CHECK(
+      offers(refusal(R"("model_type": "lyra", "auto_map": {"AutoConfig": "configuration_x.MistralConfig"}, )" + sizes),
+             "--set model_type=mistral"));
 }
 
 TEST_CASE("unknown type: no offer where sizes are missing", "[unknown_type]") {

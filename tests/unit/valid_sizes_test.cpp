@@ -38,7 +38,8 @@ TEST_CASE("valid sizes: kv heads end the list, and the message says so", "[sizes
 }
 
 TEST_CASE("valid sizes: pairs follow the meshes of the dialect", "[sizes]") {
-  CHECK(sizes_of("Qwen/Qwen3-30B-A3B", 5, 23).tp_ep == Pairs{{1, 2}, {1, 4}, {1, 8}, {2, 2}, {2, 4}, {2, 8}, {4, 4}, {4, 8}});
+  CHECK(sizes_of("Qwen/Qwen3-30B-A3B", 5, 23).tp_ep ==
+        Pairs{{1, 2}, {1, 4}, {1, 8}, {2, 2}, {2, 4}, {2, 8}, {4, 4}, {4, 8}});
   for (const auto& [tp, ep] : sizes_of("Qwen/Qwen3-30B-A3B", 5, 15).tp_ep) CHECK(tp == ep);
   CHECK(sizes_of("llama-3.1-8b", 5, 23).tp_ep.empty());
 }
