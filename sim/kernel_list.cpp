@@ -28,10 +28,6 @@ std::string_view parent(std::string_view module) {
   return dot == std::string_view::npos ? std::string_view() : module.substr(0, dot);
 }
 
-bool same_input(const Operation& a, const Operation& b) {
-  return a.m == b.m && a.k == b.k && parent(a.module) == parent(b.module);
-}
-
 KernelKind small_kind(const Operation& op) {
   if (op.kind == OperationKind::norm) return KernelKind::norm;
   if (op.kind == OperationKind::rope) return KernelKind::rope;
@@ -305,6 +301,10 @@ Load load_of(const Workload& w) {
   load.head_rows = w.all_logits ? load.rows : w.batch;
   load.groups = {{w.batch, w.tokens, w.past + w.tokens}};
   return load;
+}
+
+bool same_input(const Operation& a, const Operation& b) {
+  return a.m == b.m && a.k == b.k && parent(a.module) == parent(b.module);
 }
 
 void list_kernels(const Trace& trace, const TraceSetting& setting, KernelList& out) {

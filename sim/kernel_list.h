@@ -40,6 +40,9 @@ struct Load {
 };
 Load load_of(const Workload& workload);
 
+// Matrix products of one input: alike in rows and input features, side by side in one module.
+bool same_input(const Operation& a, const Operation& b);
+
 struct Kernel {
   KernelCall call;
   int first = 0;  // of its operations

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/dtype.h"
+#include "sim/kernel_list.h"
 
 namespace tpsim {
 namespace {
@@ -83,14 +84,6 @@ std::int64_t logits_bytes(const Analysis& a) {
   return elements * (width(a.workload.activations) + 2 * kFp32);
 }
 
-bool same_input(const Operation& x, const Operation& y) {
-  const auto parent = [](const std::string& m) {
-    return m.substr(0, m.rfind('.') == std::string::npos ? 0 : m.rfind('.'));
-  };
-  return x.kind == OperationKind::gemm && y.kind == x.kind && x.m == y.m && x.k == y.k &&
-         parent(x.module) == parent(y.module);
-}
-
 // The largest product (those of one input as one): its weight's gradient before it is added to the fp32 sum, and the
 // gradients of its input and output.
 std::int64_t largest_gradients(const Trace& trace) {
@@ -98,7 +91,8 @@ std::int64_t largest_gradients(const Trace& trace) {
   const Operation* first = nullptr;
   for (const Operation& op : trace.operations) {
     if (op.kind != OperationKind::gemm && op.kind != OperationKind::grouped_gemm) continue;
-    const bool joined = first != nullptr && same_input(*first, op);
+    const bool joined = first != nullptr && first->kind == OperationKind::gemm && op.kind == OperationKind::gemm &&
+                        same_input(*first, op);
     if (!joined) first = &op;
     sum = joined ? sum + op.weight_bytes + op.output_bytes : op.weight_bytes + op.input_bytes + op.output_bytes;
     largest = std::max(largest, sum);
