@@ -9,6 +9,7 @@
 
 #include "exec/compare.h"
 #include "exec/rank_run.h"
+#include "exec/tensor_broadcast.h"
 
 namespace tpsim::exec {
 
@@ -38,42 +39,62 @@ private:
   std::map<std::string, std::vector<Tensor<Real>>> returned_;
 };
 
-// Compares what a rank's modules return with the unsharded model's.
+// Compares what a rank's modules return with the unsharded model's, which rank 0 has and shows the others one by one.
 template <class Real>
 class Comparison final : public RunObserver<Real> {
 public:
-  Comparison(const Reference<Real>& reference, int rank, double epsilon, std::int64_t reduction)
-      : reference_(reference), rank_(rank), epsilon_(epsilon), reduction_(reduction) {}
+  // `reference`: of rank 0, null on the others.
+  Comparison(Communicator& communicator, const Reference<Real>* reference, double epsilon, std::int64_t reduction)
+      : communicator_(communicator), reference_(reference), epsilon_(epsilon), reduction_(reduction) {}
 
   void module_returned(const RecordedOutput& output, const std::string& module, const Tensor<Real>& value) override {
     const std::size_t call = calls_[module]++;
     ++depth_;
-    if (output.layout.content == Content::partial) return;  // nothing of the unsharded model to compare with
-    const Tensor<Real>* whole = reference_.find(module, call);
-    if (whole == nullptr) return;
-    static const std::vector<Range> kAll;
-    const bool sharded = output.layout.content == Content::sharded;
-    ModuleError result;
-    result.module = module;
-    result.error =
-        error_of(value, *whole, output.layout.dim, sharded ? output.ranges[static_cast<std::size_t>(rank_)] : kAll);
-    if (result.error)
-      result.band = rounding_band(epsilon_, reduction_, depth_, std::max(result.error->reference_rms, kSmall));
-    result.inside = result.error && result.error->finite && result.error->max_abs <= result.band;
-    errors.push_back(std::move(result));
+    if (output.layout.content == Content::partial || failure_) return;  // partial sums have no unsharded counterpart
+    const auto whole =
+        broadcast_tensor<Real>(communicator_, reference_ == nullptr ? nullptr : reference_->find(module, call), 0);
+    if (!whole)
+      failure_ = whole.error();
+    else if (*whole)
+      errors.push_back(judged(module, value, **whole, output.layout.dim, ranges_of(output)));
   }
+
+  // Against the unsharded model's whole output.
+  ModuleError judged(const std::string& module, const Tensor<Real>& value, const Tensor<Real>& whole) const {
+    return judged(module, value, whole, 0, {});
+  }
+
+  // The first error of a collective, if one failed.
+  const std::optional<Error>& failure() const { return failure_; }
 
   std::vector<ModuleError> errors;
 
 private:
   static constexpr double kSmall = 1e-6;
 
-  const Reference<Real>& reference_;
-  int rank_;
+  std::vector<Range> ranges_of(const RecordedOutput& output) const {
+    if (output.layout.content != Content::sharded) return {};
+    return output.ranges[static_cast<std::size_t>(communicator_.rank())];
+  }
+
+  ModuleError judged(const std::string& module, const Tensor<Real>& value, const Tensor<Real>& whole, int dim,
+                     const std::vector<Range>& ranges) const {
+    ModuleError result;
+    result.module = module;
+    result.error = error_of(value, whole, dim, ranges);
+    if (result.error)
+      result.band = rounding_band(epsilon_, reduction_, depth_, std::max(result.error->reference_rms, kSmall));
+    result.inside = result.error && result.error->finite && result.error->max_abs <= result.band;
+    return result;
+  }
+
+  Communicator& communicator_;
+  const Reference<Real>* reference_;
   double epsilon_;
   std::int64_t reduction_;
   std::int64_t depth_ = 0;
   std::map<std::string, std::size_t> calls_;
+  std::optional<Error> failure_;
 };
 
 }  // namespace tpsim::exec

@@ -16,7 +16,7 @@
 
 namespace tpsim::exec {
 
-// Starts `ranks` ranks and runs `body` on each: threads, or another backend's processes.
+// Runs `body` on each of `ranks` ranks: threads, or this process is one of them.
 using RankLauncher = std::function<Result<void>(int ranks, const std::function<Result<void>(Communicator&)>& body)>;
 
 struct RunRequest {
