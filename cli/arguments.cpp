@@ -153,6 +153,7 @@ private:
     const Command& command = *invocation_.command;
     for (const Flag* flag : seen_)
       if ((flag->sets & (command.flags | kEverywhere)) == 0) return fail(foreign_flag(*flag));
+    if (auto phase = check_phase(command); !phase) return fail(phase.error());
     const bool waived =
         std::any_of(seen_.begin(), seen_.end(), [&](const Flag* f) { return f->name == command.instead_of_required; });
     for (const auto name : command.required)
@@ -160,6 +161,22 @@ private:
         return fail(usage_error(std::string(command.name) + " needs --" + std::string(name)));
       }
     check_operands(command);
+  }
+
+  // Flags of training need --phase train, and that a command that trains.
+  Result<void> check_phase(const Command& command) const {
+    const bool trains = invocation_.options.phase == Phase::train;
+    if (trains && (command.flags & kTrainingFlags) == 0)
+      return usage_error(std::string(command.name) + " knows no --phase train; report and sweep do");
+    for (const Flag* flag : seen_) {
+      if (trains && (flag->name == "ctx" || flag->name == "gen" || flag->name == "chunk" || flag->name == "kv-dtype"))
+        return usage_error(flag_text(*flag) + " is no part of a training step; --prompt is its sequence length");
+      if (trains || flag->sets != kTrainingFlags) continue;
+      Error error = usage_error(flag_text(*flag) + " is about training");
+      error.fixes = {"--phase train"};
+      return error;
+    }
+    return {};
   }
 
   void check_operands(const Command& command) {

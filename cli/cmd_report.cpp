@@ -7,15 +7,17 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "cli/training_report.h"
 #include "cli/verbose.h"
 
 namespace tpsim::cli {
 namespace {
 
 constexpr std::size_t kMaxProblemLines = 5;
+constexpr int kMaxValidSize = 16;  // tried for --tp valid
 
-void add_problem_lines(Context& context, const Report& report) {
-  const auto diagnostics = with_sizes(report.problems, report.sizes());
+void add_problem_lines(Context& context, const std::vector<Problem>& problems, const std::vector<int>& sizes) {
+  const auto diagnostics = with_sizes(problems, sizes);
   for (std::size_t i = 0; i < diagnostics.size() && i < kMaxProblemLines; ++i) {
     if (diagnostics[i].severity == Severity::note) break;
     context.err += diagnostic_line(diagnostics[i], context.err_terminal);
@@ -41,8 +43,8 @@ void add_next_line(Context& context, const Report& report) {
   context.err += "Next: " + joined(steps, " | ") + "\n";
 }
 
-Error no_valid_size(const Report& report) {
-  Error error = input_error("no TP size up to " + std::to_string(report.valid_limit) + " is valid for this plan");
+Error no_valid_size(int limit) {
+  Error error = input_error("no TP size up to " + std::to_string(limit) + " is valid for this plan");
   error.fixes = {"--tp 2   shows why"};
   return error;
 }
@@ -70,13 +72,47 @@ bool all_right_and_fit(const Report& report) {
                      [](const SizeResult& r) { return r.right() && r.memory.fits; });
 }
 
+std::vector<int> sizes_of(const TrainingReport& report) {
+  std::vector<int> sizes;
+  for (const TrainingResult& result : report.results) sizes.push_back(result.tp);
+  return sizes;
+}
+
+Result<void> check_parts(const Options& options) {
+  const Details& d = options.details;
+  if (!options.chart && !d.shards && !d.events && !d.ops && !d.layers) return {};
+  return usage_error("--chart and --detail are not for --phase train");
+}
+
+Result<int> run_training(Context& context, Scenario scenario) {
+  const Options& options = context.options;
+  if (auto parts = check_parts(options); !parts) return parts.error();
+  const auto report = build_training_report(std::move(scenario), options.training, sizes_or_default(options));
+  if (!report) return report.error();
+  if (report->results.empty()) return no_valid_size(kMaxValidSize);
+  explain_inputs(context, report->scenario, report->shown());
+  Document document;
+  document.title = "Training " + report->scenario.input.source.id + " on " + report->scenario.hardware.name;
+  document.heading = training_heading(*report, options, context.terminal.width);
+  document.table = training_table(*report, options.units);
+  document.notes = training_notes(*report, options.units);
+  document.json = [&](JsonWriter& json) { write_training(json, *report); };
+  if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
+  if (!options.quiet && output_format(options) == Format::table)
+    add_problem_lines(context, report->problems, sizes_of(*report));
+  const bool all = std::all_of(report->results.begin(), report->results.end(),
+                               [](const TrainingResult& r) { return r.right() && r.memory.fits; });
+  return options.require_fit && !all ? kExitNo : kExitYes;
+}
+
 Result<int> run(Context& context) {
   const Options& options = context.options;
   auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
+  if (options.phase == Phase::train) return run_training(context, std::move(*scenario));
   const auto report = build_report(std::move(*scenario), sizes_or_default(options));
   if (!report) return report.error();
-  if (report->results.empty()) return no_valid_size(*report);
+  if (report->results.empty()) return no_valid_size(report->valid_limit);
   explain_inputs(context, report->scenario, report->shown());
   explain_figures(context, *report);
   if (draws_picture(options)) return write_picture(context, *report);
@@ -90,7 +126,7 @@ Result<int> run(Context& context) {
   if (options.chart && output_format(options) == Format::table)
     for (const auto& line : text_chart(speedup_series(*report), context.terminal)) context.out += line + "\n";
   if (!options.quiet && output_format(options) == Format::table) {
-    add_problem_lines(context, *report);
+    add_problem_lines(context, report->problems, report->sizes());
     add_next_line(context, *report);
   }
   return options.require_fit && !all_right_and_fit(*report) ? kExitNo : kExitYes;
@@ -103,7 +139,7 @@ Command report_command() {
   command.name = "report";
   command.summary = "memory, time, communication and efficiency over TP sizes (alias: analyze)";
   command.flags = kModelFlags | kConfigFlags | kPlanFlags | kDialectFlags | kHardwareFlags | kStackFlags | kSizeFlags |
-                  kWorkloadFlags | kDtypeFlags | kReportFlags | kTableFlags;
+                  kWorkloadFlags | kTrainingFlags | kDtypeFlags | kReportFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"plan", "hw", "tp", "dialect", "batch", "prompt", "ctx"};
   command.examples = {
@@ -111,6 +147,9 @@ Command report_command() {
       {"tpsim report -m config.json -p my_plan.json --tp valid", "your plan at every size at which it is right"},
       {"tpsim report -m llama-3.1-8b --phase prefill -b 1 --prompt 512 --chart",
        "the speed-up of one forward pass; -o chart.svg writes a picture"},
+      {"tpsim report -m llama-3.1-8b --phase train --tp 1,2,4,8 --recompute selective --sequence-parallel --zero 1 "
+       "--dp 2",
+       "memory and time of a training step"},
       {"tpsim report -m config.json --tp 4 --json --detail shards,events", "everything, for programs"},
       {"tpsim report -m llama-3.1-8b --hw l4 --tp 1..4 -b 1 --ctx 32Ki --format csv", ""}};
   command.description =
@@ -121,7 +160,12 @@ Command report_command() {
       "full "
       "context; comm is the share of communication in it, eff its speed-up divided by the number of devices. Exit 0 "
       "even "
-      "for a bad plan, unless --require-fit.";
+      "for a bad plan, unless --require-fit. With --phase train: a step of --micro-batches micro-batches, each of "
+      "--batch "
+      "sequences of --prompt tokens, with Adam; memory is that of the heaviest pipeline stage; eff is the speed-up "
+      "over "
+      "one "
+      "device that takes all micro-batches of a replica, divided by the number of devices.";
   command.run = run;
   return command;
 }

@@ -84,9 +84,54 @@ Result<void> add_setting(Options& options, Text value) {
 }
 
 Result<void> set_phase(Options& options, Text value) {
-  return apply_choice(options.phase, value,
-                      std::array<std::pair<Text, Phase>, 3>{
-                          {{"prefill", Phase::prefill}, {"decode", Phase::decode}, {"both", Phase::both}}});
+  return apply_choice(
+      options.phase, value,
+      std::array<std::pair<Text, Phase>, 4>{
+          {{"prefill", Phase::prefill}, {"decode", Phase::decode}, {"both", Phase::both}, {"train", Phase::train}}});
+}
+
+Result<void> set_recompute(Options& options, Text value) {
+  Recompute recompute = Recompute::none;
+  const auto done =
+      apply_choice(recompute, value,
+                   std::array<std::pair<Text, Recompute>, 3>{
+                       {{"none", Recompute::none}, {"selective", Recompute::selective}, {"full", Recompute::full}}});
+  if (done) options.training.recompute = recompute;
+  return done;
+}
+
+Result<void> set_zero(Options& options, Text value) {
+  ZeroStage zero = ZeroStage::none;
+  const auto done = apply_choice(zero, value,
+                                 std::array<std::pair<Text, ZeroStage>, 4>{{{"0", ZeroStage::none},
+                                                                            {"1", ZeroStage::optimizer},
+                                                                            {"2", ZeroStage::gradients},
+                                                                            {"3", ZeroStage::weights}}});
+  if (done) options.training.zero = zero;
+  return done;
+}
+
+template <auto Member>
+Result<void> set_training(Options& options, Text) {
+  options.training.*Member = true;
+  return {};
+}
+
+template <auto Member, std::int64_t High>
+Result<void> set_training_number(Options& options, Text value) {
+  const auto n = parse_number(value, 1, High);
+  if (!n) return n.error();
+  options.training.*Member = static_cast<typename std::decay_t<decltype(options.training.*Member)>::value_type>(*n);
+  return {};
+}
+
+template <auto Member>
+Result<void> set_state_dtype(Options& options, Text value) {
+  const auto type = parse_dtype(value);
+  if (!type || is_quantised(*type) || *type == DType::int64)
+    return usage_error("\"" + std::string(value) + "\" is not one of fp32, fp16, bf16");
+  options.training.*Member = *type;
+  return {};
 }
 
 Result<void> set_format(Options& options, Text value) {
@@ -201,7 +246,7 @@ constexpr std::array kFlags = {
          "largest safetensors header to read (default: 100M)",
          set_number<&Options::max_header, 8, std::int64_t{1} << 32>},
 
-    Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags, "prefill, decode or both (default)", set_phase},
+    Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags, "prefill, decode, both (default) or train", set_phase},
     Flag{"batch", 'b', "N", kWork, kWorkloadFlags | kRunFlags, "sequences at a time (default: 8)",
          set_number<&Options::batch, 1, kMaxBatch>},
     Flag{"prompt", 0, "N", kWork, kWorkloadFlags | kRunFlags, "prompt tokens of each sequence (default: 2048)",
@@ -214,6 +259,29 @@ constexpr std::array kFlags = {
          set_dtype<&Options::dtype>},
     Flag{"kv-dtype", 0, "TYPE", kWork, kWorkloadFlags, "of the KV cache (default: that of the activations)",
          set_dtype<&Options::kv_dtype>},
+    Flag{"micro-batches", 0, "N", kWork, kTrainingFlags,
+         "train: micro-batches of a step, each of --batch sequences (default: one per pipeline stage)",
+         set_training_number<&TrainingOptions::micro_batches, kMaxBatch>},
+    Flag{"recompute", 0, "WHAT", kWork, kTrainingFlags,
+         "train: none (default), selective (attention's core) or full (all but the layers' inputs)", set_recompute},
+    Flag{"sequence-parallel", 0, "", kWork, kTrainingFlags,
+         "train: cut the sequence between the blocks (Megatron's; tpsim extension)",
+         set_training<&TrainingOptions::sequence_parallel>},
+    Flag{"parallel-loss", 0, "", kWork, kTrainingFlags,
+         "train: leave the logits cut over the vocabulary; the loss works on the pieces",
+         set_training<&TrainingOptions::parallel_loss>},
+    Flag{"dp", 0, "N", kWork, kTrainingFlags, "train: data-parallel replicas (default: 1)",
+         set_training_number<&TrainingOptions::data_parallel, kMaxRanks>},
+    Flag{"pp", 0, "N", kWork, kTrainingFlags, "train: pipeline stages (default: 1)",
+         set_training_number<&TrainingOptions::pipeline, kMaxRanks>},
+    Flag{"virtual-stages", 0, "N", kWork, kTrainingFlags, "train: chunks of layers per pipeline stage (default: 1)",
+         set_training_number<&TrainingOptions::virtual_stages, kMaxRanks>},
+    Flag{"zero", 0, "STAGE", kWork, kTrainingFlags,
+         "train: replicas share out 1 = optimizer states, 2 = gradients too, 3 = weights too (default: 0)", set_zero},
+    Flag{"grad-dtype", 0, "TYPE", kWork, kTrainingFlags, "train: type in which gradients are summed (default: fp32)",
+         set_state_dtype<&TrainingOptions::gradients>},
+    Flag{"optimizer-dtype", 0, "TYPE", kWork, kTrainingFlags, "train: type of Adam's two moments (default: fp32)",
+         set_state_dtype<&TrainingOptions::optimizer>},
 
     Flag{"detail", 0, "PARTS", kAct, kReportFlags, "large parts of the JSON document: shards,events,ops,layers or all",
          set_detail},

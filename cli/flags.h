@@ -28,6 +28,7 @@ enum FlagSet : unsigned {
   kTableFlags = 1u << 12,  // --fields, --sort, ...
   kPlanOutputFlags = 1u << 13,
   kConfigFlags = 1u << 14,  // --set, --max-header
+  kTrainingFlags = 1u << 19,
   kStackFlags = 1u << 22,
   kRunFlags = 1u << 20,  // --input, --backend, --comm, ...
 };

@@ -9,13 +9,14 @@
 
 #include "core/dialect.h"
 #include "core/dtype.h"
+#include "sim/training/training_setup.h"
 
 namespace tpsim::cli {
 
 enum class Format { table, plain, json, ndjson, csv, markdown, html, github, sarif };
 enum class Units { iec, si, bytes };
 enum class ColorMode { automatic, always, never };
-enum class Phase { prefill, decode, both };
+enum class Phase { prefill, decode, both, train };
 
 // `--tp`: sizes in ascending order without duplicates, or "valid": those at which the plan is right.
 struct TpChoice {
@@ -25,6 +26,17 @@ struct TpChoice {
 
 struct Details {
   bool shards = false, events = false, ops = false, layers = false;
+};
+
+// Of --phase train; what is not given has the defaults of cli/training_report.h.
+struct TrainingOptions {
+  std::optional<Recompute> recompute;
+  std::optional<ZeroStage> zero;
+  bool sequence_parallel = false, parallel_loss = false;
+  std::optional<int> data_parallel, pipeline, virtual_stages;
+  std::optional<std::int64_t> micro_batches;
+  std::optional<DType> gradients, optimizer;
+  bool operator==(const TrainingOptions&) const = default;
 };
 
 struct Options {
@@ -51,6 +63,7 @@ struct Options {
   Phase phase = Phase::both;
   std::optional<std::int64_t> batch, prompt, context, generate;
   std::optional<DType> dtype, kv_dtype;
+  TrainingOptions training;
 
   // Of single commands
   bool chart = false;

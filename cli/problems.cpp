@@ -102,6 +102,15 @@ std::vector<Diagnostic> with_sizes(const std::vector<Problem>& problems, const s
   return diagnostics;
 }
 
+std::string failure_text(const Analysis& analysis) {
+  const auto& reasons = analysis.verdict_reasons;
+  const auto it = std::find_if(analysis.diagnostics.begin(), analysis.diagnostics.end(), [&](const Diagnostic& d) {
+    return std::find(reasons.begin(), reasons.end(), d.code) != reasons.end();
+  });
+  if (it == analysis.diagnostics.end()) return "error: the plan does not run at this size";
+  return "error " + it->code + ": " + it->message;
+}
+
 void write_problems(JsonWriter& json, const std::vector<Problem>& problems) {
   json.begin_array();
   for (const Problem& problem : problems) write_problem(json, problem);

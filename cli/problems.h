@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/json_writer.h"
+#include "core/analysis.h"
 #include "core/diagnostic.h"
 
 namespace tpsim::cli {
@@ -20,6 +21,9 @@ void merge(std::vector<Problem>& problems, const std::vector<Diagnostic>& diagno
 void sort_by_severity(std::vector<Problem>& problems);
 // Diagnostics with the sizes named where they do not hold at all of `all_sizes`.
 std::vector<Diagnostic> with_sizes(const std::vector<Problem>& problems, const std::vector<int>& all_sizes);
+
+// "error TP102: 8 key/value heads cannot be split over 16 ranks": what stops the plan at this size.
+std::string failure_text(const Analysis& analysis);
 
 // [{"code","severity","where","message",...,"fixes":[{"title","patch"}]}]
 void write_problems(JsonWriter& json, const std::vector<Problem>& problems);

@@ -70,6 +70,7 @@ std::string hardware_line(const Hardware& h, Units units) {
 }
 
 std::string workload_line(const Scenario& s) {
+  if (s.phase == Phase::train) return "batch " + std::to_string(s.batch) + ", sequence " + std::to_string(s.prompt);
   return "batch " + std::to_string(s.batch) + ", prompt " + std::to_string(s.prompt) + ", context " +
          std::to_string(s.context) + ", KV " + to_string(s.kv_cache);
 }
@@ -78,7 +79,7 @@ std::string defaults(const Options& options) {
   std::vector<std::string> names;
   if (!options.batch) names.emplace_back("-b");
   if (!options.prompt) names.emplace_back("--prompt");
-  if (!options.context && !options.generate) names.emplace_back("--ctx");
+  if (!options.context && !options.generate && options.phase != Phase::train) names.emplace_back("--ctx");
   if (!options.hardware) names.emplace_back("--hw");
   return names.empty() ? std::string() : "(defaults: " + joined(names, " ") + ")";
 }

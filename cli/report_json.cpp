@@ -130,7 +130,7 @@ void write_inputs(JsonWriter& json, const Scenario& s, const Analysis& analysis)
 void write_workload(JsonWriter& json, const Scenario& s) {
   json.key("workload");
   json.begin_object();
-  json.member("phase", s.phase == Phase::both ? "both" : s.phase == Phase::prefill ? "prefill" : "decode");
+  json.member("phase", to_string(s.phase));
   json.member("batch", s.batch);
   json.member("prompt_tokens", s.prompt);
   json.member("context_tokens", s.context);

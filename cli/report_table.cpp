@@ -90,17 +90,6 @@ void add_decode(Row& row, const Scenario& scenario, const SizeResult& result) {
   row.cells.push_back(cell(microseconds(d.time.high), 3, ""));
 }
 
-// "error TP102: 8 key/value heads cannot be split over 16 ranks"
-std::string failure(const SizeResult& result) {
-  const auto& diagnostics = result.forward.diagnostics;
-  const auto& reasons = result.forward.verdict_reasons;
-  const auto it = std::find_if(diagnostics.begin(), diagnostics.end(), [&](const Diagnostic& d) {
-    return std::find(reasons.begin(), reasons.end(), d.code) != reasons.end();
-  });
-  if (it == diagnostics.end()) return "error: the plan does not run at this size";
-  return "error " + it->code + ": " + it->message;
-}
-
 Row row_of(const Report& report, const SizeResult& result, Units units) {
   const MemoryFit& m = result.memory;
   Row row;
@@ -118,7 +107,7 @@ Row row_of(const Report& report, const SizeResult& result, Units units) {
                cell(m.max_kv_tokens)};
   if (report.scenario.phase != Phase::decode) add_prefill(row, result);
   if (report.scenario.phase != Phase::prefill) add_decode(row, report.scenario, result);
-  if (result.forward.verdict == Verdict::error) row.note = failure(result);
+  if (result.forward.verdict == Verdict::error) row.note = failure_text(result.forward);
   return row;
 }
 

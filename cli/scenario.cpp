@@ -8,8 +8,19 @@ namespace tpsim::cli {
 namespace {
 
 constexpr std::int64_t kDefaultBatch = 8, kDefaultPrompt = 2048, kDefaultContext = 4096;
+constexpr std::int64_t kTrainingBatch = 1, kTrainingSequence = 4096;
+
+void set_training_lengths(Scenario& s, const Options& options) {
+  s.batch = options.batch.value_or(kTrainingBatch);
+  s.prompt = options.prompt.value_or(kTrainingSequence);
+  s.context = s.prompt;
+}
 
 Result<void> set_lengths(Scenario& s, const Options& options) {
+  if (s.phase == Phase::train) {
+    set_training_lengths(s, options);
+    return {};
+  }
   s.batch = options.batch.value_or(kDefaultBatch);
   s.prompt = options.prompt.value_or(options.context ? std::min(kDefaultPrompt, *options.context) : kDefaultPrompt);
   const std::int64_t generated = options.generate.value_or(0);
@@ -33,10 +44,22 @@ void assume(Scenario& s, bool by_user, std::string name, std::string value) {
   s.assumptions.push_back({std::move(name), std::move(value), by_user ? "user" : "default"});
 }
 
+void list_training_assumptions(Scenario& s, const Options& options) {
+  assume(s, options.dtype.has_value(), "weight_dtype", to_string(s.weights));
+  assume(s, false, "runtime_bytes", std::to_string(s.hardware.runtime_reserve.value));
+  assume(s, false, "allocator", "holds 5 % beside the tensors alive");
+  assume(s, false, "optimizer", "Adam; 16-bit weights have an fp32 copy");
+  assume(s, false, "attention", "flash attention: no scores are kept");
+  assume(s, options.stack.has_value(), "stack", s.stack.name);
+  assume(s, false, "overlap", "none: communication adds to computation");
+  if (s.model().experts > 0) assume(s, false, "routing", "uniform over the experts");
+}
+
 void list_assumptions(Scenario& s, const Options& options) {
   assume(s, options.hardware.has_value(), "hardware", s.hardware.name);
   assume(s, options.batch.has_value(), "batch", std::to_string(s.batch));
   assume(s, options.prompt.has_value(), "prompt_tokens", std::to_string(s.prompt));
+  if (s.phase == Phase::train) return list_training_assumptions(s, options);
   assume(s, options.context || options.generate, "context_tokens", std::to_string(s.context));
   assume(s, options.dtype.has_value(), "weight_dtype", to_string(s.weights));
   assume(s, options.kv_dtype.has_value(), "kv_dtype", to_string(s.kv_cache));
@@ -50,28 +73,89 @@ void list_assumptions(Scenario& s, const Options& options) {
 
 bool ends_with_kv_projection(std::string_view key) { return key.ends_with(".k_proj") || key.ends_with(".v_proj"); }
 
-// --kv-replicate: the plan in effect with the kv projections' strategy replaced.
-Result<void> replicate_kv(Scenario& s) {
+// The plan in effect as a plan of its own, which may name tpsim's strategies.
+Plan extended_plan(Scenario& s, std::string name) {
   Plan plan;
-  plan.name = "kv-replicate";
-  bool found = false;
-  for (const auto& resolved : effective_plan(s.model(), request_for(s, 2, Pass::forward)).rules) {
-    Rule rule = resolved.rule;
-    if (ends_with_kv_projection(rule.key) && rule.strategy == "colwise") {
-      rule.strategy = "kv_replicate";
-      found = true;
-    }
-    plan.rules.push_back(std::move(rule));
-  }
-  if (!found) return input_error("--kv-replicate: the plan has no colwise rule for k_proj or v_proj");
+  plan.name = std::move(name);
+  for (const auto& resolved : effective_plan(s.model(), request_for(s, 2, Pass::forward)).rules)
+    plan.rules.push_back(resolved.rule);
+  return plan;
+}
+
+void use_extended(Scenario& s, Plan plan) {
   s.plan.choice.kind = PlanKind::manual;
   s.plan.choice.base_plan = false;
   s.plan.choice.plan = std::move(plan);
   s.dialect.extensions = true;
+}
+
+// --kv-replicate: the plan in effect with the kv projections' strategy replaced.
+Result<void> replicate_kv(Scenario& s) {
+  Plan plan = extended_plan(s, "kv-replicate");
+  bool found = false;
+  for (Rule& rule : plan.rules)
+    if (ends_with_kv_projection(rule.key) && rule.strategy == "colwise") {
+      rule.strategy = "kv_replicate";
+      found = true;
+    }
+  if (!found) return input_error("--kv-replicate: the plan has no colwise rule for k_proj or v_proj");
+  use_extended(s, std::move(plan));
+  return {};
+}
+
+bool is_norm(const ModuleType& type) {
+  return type.kind == ModuleKind::rms_norm || type.kind == ModuleKind::layer_norm;
+}
+
+// Norms on the way of the hidden states: those of the layers themselves, and those outside the layers.
+void add_stream_norms(const Model& model, const ModuleType& type, const std::string& prefix, bool in_layer,
+                      std::vector<std::string>& names) {
+  for (const Child& child : type.children) {
+    if (child.types.empty()) continue;
+    const ModuleType& first = model.type(child.types.front());
+    const std::string name = prefix.empty() ? child.name : prefix + "." + child.name;
+    if (is_norm(first)) names.push_back(name);
+    if (in_layer || first.kind != ModuleKind::block) continue;
+    add_stream_norms(model, first, child.is_list ? name + ".*" : name, child.is_list, names);
+  }
+}
+
+// --sequence-parallel: the plan in effect with the sequence cut around those norms.
+Result<void> cut_sequence(Scenario& s) {
+  std::vector<std::string> norms;
+  add_stream_norms(s.model(), s.model().type(s.model().root), "", false, norms);
+  if (norms.empty()) return input_error("--sequence-parallel: the model's layers have no norms to cut the sequence at");
+  Plan plan = extended_plan(s, "sequence-parallel");
+  std::erase_if(plan.rules, [&](const Rule& r) { return std::find(norms.begin(), norms.end(), r.key) != norms.end(); });
+  for (const std::string& norm : norms) plan.rules.push_back({norm, "megatron_sequence_parallel", {}, {}});
+  use_extended(s, std::move(plan));
   return {};
 }
 
 }  // namespace
+
+Result<void> leave_logits_cut(Scenario& s) {
+  Plan plan = extended_plan(s, s.plan.choice.kind == PlanKind::manual ? s.plan.choice.plan.name : "auto");
+  bool found = false;
+  for (Rule& rule : plan.rules)
+    if (rule.strategy == "colwise_gather_output" || rule.strategy == "colwise_rep") {
+      rule.strategy = "colwise";
+      found = true;
+    }
+  if (!found) return input_error("--parallel-loss: no rule of the plan gathers the logits");
+  use_extended(s, std::move(plan));
+  return {};
+}
+
+const char* to_string(Phase phase) {
+  switch (phase) {
+    case Phase::prefill: return "prefill";
+    case Phase::decode: return "decode";
+    case Phase::both: return "both";
+    case Phase::train: break;
+  }
+  return "train";
+}
 
 Result<Scenario> load_scenario(const Options& options) {
   if (auto single = check_standard_input(options); !single) return single.error();
@@ -93,6 +177,9 @@ Result<Scenario> load_scenario(const Options& options) {
   list_assumptions(s, options);
   if (options.kv_replicate) {
     if (auto replaced = replicate_kv(s); !replaced) return replaced.error();
+  }
+  if (options.training.sequence_parallel) {
+    if (auto cut = cut_sequence(s); !cut) return cut.error();
   }
   return s;
 }

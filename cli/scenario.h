@@ -34,7 +34,12 @@ struct Scenario {
   const Model& model() const { return input.model; }
 };
 
+const char* to_string(Phase phase);
+
 Result<Scenario> load_scenario(const Options& options);
+
+// The plan with the rule of the head that leaves its output cut (--parallel-loss). Errors: no rule gathers it.
+Result<void> leave_logits_cut(Scenario& scenario);
 
 // What one analysis of the scenario is about.
 enum class Pass {

@@ -108,9 +108,6 @@ std::int64_t outside_allocator(const Hardware& h, const E2eRow& row) {
   return h.runtime_reserve.value + (row.gpus > 1 ? h.communicator_reserve.value : 0);
 }
 
-// Cached blocks that the allocator holds beside the live ones: 3 to 8 % in published runs.
-constexpr double kReserved = 1.05;
-
 Result<std::int64_t> memory_bytes(const E2eRow& row, const std::vector<TrainingMemory>& stages, const Hardware& h) {
   const TrainingMemory& heaviest = heaviest_stage(stages);
   const std::string& m = row.metric;
@@ -121,7 +118,7 @@ Result<std::int64_t> memory_bytes(const E2eRow& row, const std::vector<TrainingM
     const TrainingMemory& first = stages.front();
     return first.weights + first.gradients + first.optimizer;
   }
-  const auto reserved = static_cast<std::int64_t>(static_cast<double>(heaviest.total()) * kReserved);
+  const auto reserved = static_cast<std::int64_t>(static_cast<double>(heaviest.total()) * kReservedByAllocator);
   if (m == "mem_peak_reserved" || m == "mem_peak_reported") return reserved;
   if (m == "mem_nvidia_smi") return reserved + outside_allocator(h, row);
   return input_error("metric \"" + m + "\" is not predicted");

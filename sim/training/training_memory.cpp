@@ -127,9 +127,9 @@ TrainingMemory states(const ParameterBytes& p, const Analysis& a, const Training
   const auto shares = [&](ZeroStage from) { return setup.zero >= from; };
   TrainingMemory m;
   m.weights = divided(p.bytes, shares(ZeroStage::weights), setup.data_parallel);
-  m.gradients = divided(p.elements * kFp32, shares(ZeroStage::gradients), setup.data_parallel);
-  m.optimizer =
-      divided(p.elements * kFp32 * (kMoments + (master ? 1 : 0)), shares(ZeroStage::optimizer), setup.data_parallel);
+  m.gradients = divided(p.elements * width(setup.gradients), shares(ZeroStage::gradients), setup.data_parallel);
+  const std::int64_t states = kMoments * width(setup.optimizer) + (master ? kFp32 : 0);
+  m.optimizer = divided(p.elements * states, shares(ZeroStage::optimizer), setup.data_parallel);
   return m;
 }
 

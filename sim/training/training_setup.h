@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "sim/training/saved_tensors.h"
 
 namespace tpsim {
@@ -17,6 +18,8 @@ struct TrainingSetup {
   int pipeline = 1;        // stages, one forward and one backward pass in turn (1F1B)
   int virtual_stages = 1;  // interleaved chunks of layers per device
   ZeroStage zero = ZeroStage::none;
+  DType gradients = DType::fp32;   // in which they are summed and reduced
+  DType optimizer = DType::fp32;   // of both moments; 16-bit weights have an fp32 copy beside them
   bool overlap_gradients = false;  // the gradients' reduction runs beside the backward pass
 };
 

@@ -10,9 +10,14 @@
 namespace tpsim {
 namespace {
 
-// Adam in mixed precision reads gradient, master copy and two moments, writes the last three and the 16-bit weight; the
-// gradients are also read for their norm and set to zero.
-constexpr double kOptimizerBytes = 4 * 4 + 3 * 4 + 2 + 4 + 4;
+// Adam in mixed precision, per parameter: reads gradient, master copy and two moments, writes the last three and the
+// 16-bit weight; the gradients are also read for their norm and set to zero.
+double optimizer_bytes(const TrainingSetup& setup) {
+  constexpr double master = 4, weight = 2;
+  const double gradient = element_bits(setup.gradients) / 8.0, moment = element_bits(setup.optimizer) / 8.0;
+  return 3 * gradient + 2 * master + 4 * moment + weight;
+}
+
 // Cross-entropy in fp32: logits in, their fp32 copy, the softmax kept, the gradient out.
 constexpr double kLossBytesPerLogit = 2 + 4 + 4 + 4 + 4 + 2;
 
@@ -214,7 +219,7 @@ struct Update {
   Estimate gradients, optimizer;
 };
 
-// fp32 gradients summed over the replicas; with ZeRO a reduce-scatter, and the updated weights gathered.
+// Gradients summed over the replicas; with ZeRO a reduce-scatter, and the updated weights gathered.
 Update update_of(const Analysis& a, Predictor& predictor, const TrainingSetup& setup) {
   double parameters = 0;
   for (const TrainingMemory& m : training_memory(a, setup))
@@ -225,11 +230,11 @@ Update update_of(const Analysis& a, Predictor& predictor, const TrainingSetup& s
   if (n > 1) {
     const double weight = element_bits(a.workload.weights) / 8.0;
     const CollectiveOp sum = shared ? CollectiveOp::reduce_scatter : CollectiveOp::all_reduce;
-    u.gradients = predictor.collective(sum, 4 * parameters, n, stride).time;
+    u.gradients = predictor.collective(sum, element_bits(setup.gradients) / 8.0 * parameters, n, stride).time;
     if (shared)
       u.gradients.us += predictor.collective(CollectiveOp::all_gather, weight * parameters, n, stride).time.us;
   }
-  u.optimizer = moved(predictor, a, kOptimizerBytes * parameters / (shared ? n : 1));
+  u.optimizer = moved(predictor, a, optimizer_bytes(setup) * parameters / (shared ? n : 1));
   return u;
 }
 

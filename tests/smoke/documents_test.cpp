@@ -32,6 +32,12 @@ TEST_CASE("documents: report in every detail, for dense and expert models, right
   check_document("report -m gpt2 --tp 1,2", "report");
 }
 
+TEST_CASE("documents: training, right plans and plans that stop", "[schema]") {
+  check_document("report -m llama-3.1-8b --phase train --tp 1,2,16 --dp 2 --pp 2 --zero 1 --recompute full",
+                 "training");
+  check_document("report -m Qwen/Qwen3-30B-A3B --phase train --tp 2 --parallel-loss", "training");
+}
+
 TEST_CASE("documents: fit, check, plan, shard, memory, comm", "[schema]") {
   check_document("fit -m llama-3.1-70b --gpus 4", "fit");
   check_document("fit -m llama-3.1-70b --gpus 1", "fit", 1);

@@ -121,6 +121,18 @@ TEST_CASE("training memory: states of mixed precision, and what ZeRO shares out"
   CHECK(training_memory(a, setup).at(0).weights == (2 * parameters + 3) / 4);
 }
 
+TEST_CASE("training memory: gradients and moments in the types of the setup", "[training]") {
+  const Model model = llama_12();
+  const Analysis a = analysis(model, 1, 1, 128);
+  TrainingSetup setup;
+  const TrainingMemory wide = training_memory(a, setup).front();
+  setup.gradients = DType::bf16;
+  setup.optimizer = DType::bf16;
+  const TrainingMemory narrow = training_memory(a, setup).front();
+  CHECK(2 * narrow.gradients == wide.gradients);
+  CHECK(3 * narrow.optimizer == 2 * wide.optimizer);  // 4 + 2 + 2 bytes for 4 + 4 + 4
+}
+
 TEST_CASE("pipeline stages: layers in equal runs, the embedding first, the head last", "[training]") {
   const Analysis a = analysis(llama_12(), 1, 1, 16);
   const std::vector<int> stages = stages_of_steps(a, 4);
