@@ -1,0 +1,16 @@
+// gzip files, where the build has zlib.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace tpsim {
+
+bool is_gzip(std::string_view bytes);
+// Errors: no zlib in this build, damaged, more than `limit` bytes.
+Result<std::string> gunzip(std::string_view bytes, const std::string& file, std::size_t limit);
+
+}  // namespace tpsim
