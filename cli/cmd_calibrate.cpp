@@ -4,7 +4,10 @@
 #include "cli/inputs.h"
 #include "cli/output.h"
 #include "cli/text.h"
+#include "cli/trace_rows.h"
 #include "sim/measured/calibrate.h"
+#include "traces/gzip.h"
+#include "traces/kineto.h"
 #include "traces/nccl_tests.h"
 
 namespace tpsim::cli {
@@ -13,13 +16,23 @@ namespace {
 struct Inputs {
   std::vector<MeasuredTable> tables;
   std::vector<CollectiveSweep> sweeps;
+  std::vector<KinetoTrace> traces;
   std::vector<std::string> notes;
 };
 
-// A table of rows where its header is one; else what nccl-tests prints.
+Result<void> add_trace(Inputs& inputs, Result<KinetoTrace> trace) {
+  if (!trace) return trace.error();
+  inputs.traces.push_back(std::move(*trace));
+  return {};
+}
+
+// A trace of the PyTorch profiler where it looks like one; a table of rows where its header is one; else what
+// nccl-tests prints.
 Result<void> add_file(Inputs& inputs, const std::string& path) {
   const auto text = read_input(path);
   if (!text) return text.error();
+  if (is_gzip(*text)) return add_trace(inputs, read_kineto(path));
+  if (looks_like_kineto(*text)) return add_trace(inputs, parse_kineto(*text, path));
   auto table = parse_measured(*text, path);
   if (table && table->columns.size() > 1 && table->has("time_us")) {
     inputs.tables.push_back(std::move(*table));
@@ -68,6 +81,12 @@ Result<int> run(Context& context) {
   Inputs inputs;
   for (const std::string& path : options.operands)
     if (auto added = add_file(inputs, path); !added) return added.error();
+  if (!inputs.traces.empty()) {
+    auto rows = rows_of_traces(inputs.traces, *hardware);
+    if (!rows) return rows.error();
+    std::move(rows->tables.begin(), rows->tables.end(), std::back_inserter(inputs.tables));
+    std::move(rows->notes.begin(), rows->notes.end(), std::back_inserter(inputs.notes));
+  }
   const auto fit = calibrate(inputs.tables, inputs.sweeps, *hardware);
   if (!fit) return fit.error();
   if (auto written = write_file(*options.output, to_json(fit->calibration)); !written) return written.error();
@@ -87,17 +106,22 @@ Command calibrate_command() {
   Command command;
   command.name = "calibrate";
   command.summary = "fit a profile to your own measurements";
-  command.operands = "ROWS.csv|NCCL_TESTS.txt...";
+  command.operands = "ROWS.csv|NCCL_TESTS.txt|TRACE.json[.gz]...";
   command.min_operands = 1;
   command.max_operands = 64;
   command.flags = kHardwareFlags;
   command.required = {"hw"};
   command.in_usage = {"output"};
   command.examples = {{"tpsim calibrate --hw h100-sxm gemm.csv all_reduce_perf.txt -o mine.json", ""},
+                      {"tpsim calibrate --hw h200 rank0.pt.trace.json.gz rank1.pt.trace.json.gz -o mine.json",
+                       "traces of the PyTorch profiler"},
                       {"tpsim report -m llama-3.1-70b --hw h100-sxm --profile mine.json", "uses it"}};
   command.description =
       "Rows in the form that tpsim evaluate reads (gemm, elementwise, attention, mla, collective; times in "
-      "microseconds), and output of nccl-tests in any form people paste. The fit starts from what is known of the "
+      "microseconds), output of nccl-tests in any form people paste, and traces of the PyTorch profiler (products "
+      "whose shapes "
+      "were recorded, by the median; collectives with sizes, by the shortest time). The fit starts from what is known "
+      "of the "
       "hardware: few rows rescale it, many replace it; families without rows stay. Errors after the fit are of rows "
       "that it had not seen. Refuses rows of several GPUs, times in other units, rates above the data sheet.";
   command.run = run;

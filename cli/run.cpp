@@ -51,7 +51,8 @@ Result<void> deliver(const Context& context) {
 
 int run_command(const Invocation& invocation) {
   const Options& options = invocation.options;
-  const bool as_json = output_format(options) == Format::json;
+  // --json, not a file's name: -o profile.json is written by calibrate, and errors stay text.
+  const bool as_json = options.format == Format::json;
   Context context{*invocation.command,
                   options,
                   detect_terminal(Stream::out, options),
