@@ -5,13 +5,13 @@
 #include "cli/flags.h"
 #include "cli/inputs.h"
 #include "cli/problems.h"
+#include "cli/run_ranks.h"
 #include "cli/sizes.h"
 #include "cli/text.h"
 #include "cli/values.h"
 #include "exec/interrupt.h"
 #include "exec/run_input.h"
 #include "exec/run_plan.h"
-#include "exec/thread_ranks.h"
 
 namespace tpsim::cli {
 namespace {
@@ -32,18 +32,6 @@ struct Loaded {
   int tp = 1;
   DType dtype = DType::fp32;
 };
-
-Result<void> check_backend(const Options& options) {
-  for (const auto& [flag, value, known] :
-       {std::tuple{"--backend", options.backend, "cpu"}, std::tuple{"--comm", options.comm, "threads"}})
-    if (value && *value != known) {
-      Error error = usage_error(std::string(flag) + " " + *value + ": this build has " + known + " only");
-      error.kind = ErrorKind::environment;
-      error.fixes = {std::string(flag) + " " + known};
-      return error;
-    }
-  return {};
-}
 
 Result<DType> run_dtype(const Options& options, const Model& model) {
   const DType dtype = options.dtype.value_or(parse_dtype(model.dtype).value_or(DType::fp32));
@@ -82,7 +70,6 @@ Result<void> load_ids(Loaded& loaded, const Options& options) {
 
 // In place: the weights refer to the model.
 Result<void> load(const Options& options, Loaded& loaded) {
-  if (auto known = check_backend(options); !known) return known.error();
   auto model = load_model(options);
   if (!model) return model.error();
   auto plan = load_plan(options);
@@ -94,7 +81,7 @@ Result<void> load(const Options& options, Loaded& loaded) {
   request.parallelism.ep = options.ep;
   request.plan = plan->choice;
   request.custom = *custom;
-  const auto tp = single_tp(options, model->model, request);
+  const auto tp = run_tp(options, model->model, request);
   if (!tp) return tp.error();
   loaded.model = *std::move(model);
   loaded.plan = *std::move(plan);
@@ -213,7 +200,7 @@ void write_json(JsonWriter& json, const Loaded& loaded, const exec::RunOutcome& 
   json.member("ep", options.ep);
   json.member("dtype", to_string(loaded.dtype));
   json.member("backend", "cpu");
-  json.member("comm", "threads");
+  json.member("comm", comm_of(options));
   json.member("weights", loaded.weight_source);
   json.member("batch", loaded.input.ids_shape[0]);
   json.member("tokens", loaded.input.ids_shape[1]);
@@ -292,18 +279,27 @@ int exit_code_of(const exec::RunOutcome& outcome) {
   return outcome.verdict == Verdict::right && outcome.events_as_analysed ? kExitYes : kExitWrong;
 }
 
+Result<int> interrupted(Context& context) {
+  context.err = "error: " + exec::interrupted_error().message + "; nothing was written\n";
+  context.output_written = true;
+  return kExitInterrupted + exec::interrupt_signal();
+}
+
 Result<int> run(Context& context) {
   const Options& options = context.options;
-  Loaded loaded;
-  if (auto done = load(options, loaded); !done) return done.error();
   const exec::InterruptGuard guard;
-  const auto outcome = exec::run_plan(request_of(loaded, options), exec::run_on_threads);
-  if (!outcome && exec::interrupt_signal() != 0) {
-    context.err = "error: " + outcome.error().message + "; nothing was written\n";
-    context.output_written = true;
-    return kExitInterrupted + exec::interrupt_signal();
+  auto ranks = ranks_of(options);
+  if (!ranks) return ranks.error();
+  Loaded loaded;
+  if (auto done = load(options, loaded); !done) return ranks->given_up(done.error());
+  if (ranks->by_mpirun) {
+    auto code = run_by_mpirun(context, std::max(loaded.tp, options.ep));
+    return !code && exec::interrupt_signal() != 0 ? interrupted(context) : std::move(code);
   }
+  const auto outcome = exec::run_plan(request_of(loaded, options), ranks->launch);
+  if (!outcome && exec::interrupt_signal() != 0) return interrupted(context);
   if (!outcome) return outcome.error();
+  if (!ranks->first) return kExitYes;
   Document document;
   document.title = "Run of " + loaded.model.source.id + " at TP " + std::to_string(loaded.tp);
   document.heading = heading_of(loaded, *outcome);
@@ -325,9 +321,11 @@ Command run_command() {
   command.required = {"model"};
   command.in_usage = {"plan", "tp", "input"};
   command.examples = {{"tpsim run -m DIR -p auto --tp 2 --dtype fp32", "weights of DIR, ids from a seed"},
+                      {"tpsim run -m DIR -p auto --comm mpi -n 4", "4 processes"},
                       {"tpsim run -m DIR -p plan.json --tp 4 --input io.safetensors --json", ""}};
   command.description =
-      "Every rank is a thread with its own shards. The verdict compares the logits with those of the unsharded model, "
+      "Every rank is a thread with its own shards, or with --comm mpi a process; mpirun -n N tpsim run ... works, too. "
+      "The verdict compares the logits with those of the unsharded model, "
       "which is run "
       "first, against the band that rounding explains; --detail layers shows every layer. Exit code 5: executed but "
       "wrong.";

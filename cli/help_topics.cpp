@@ -28,7 +28,9 @@ constexpr std::string_view kExitCodes =
     1  done; the answer is "no": the plan has errors (check), it does not fit (fit, --require-fit)
     2  wrong use: unknown flag, command or code, bad value
     3  an input cannot be used: missing, unreadable, corrupt, a field missing, architecture not described
-    4  the environment lacks something: no space to write, no permission
+    4  the environment lacks something: no space to write, no permission, no MPI, too little memory; or a
+       rank of a run was killed or does not answer
+    5  executed but wrong: the sharded run gives other numbers than the unsharded one
    70  internal error, a bug in tpsim
   130, 143  interrupted by Ctrl-C, by TERM
 

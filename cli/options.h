@@ -73,6 +73,7 @@ struct Options {
   // Of runs
   std::optional<std::string> input, backend, comm;
   std::optional<std::int64_t> seed;
+  std::optional<int> ranks;
   bool float64 = false;
 
   // Output

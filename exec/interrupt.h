@@ -1,4 +1,4 @@
-// Ctrl-C during a run: the ranks look at this flag between operations and while they wait for one another.
+// What ends a run early: the ranks look at this flag between operations and while they wait for one another.
 #pragma once
 
 #include "core/result.h"
@@ -16,5 +16,10 @@ public:
 
 int interrupt_signal();  // 0 = none came
 Error interrupted_error();
+
+// Ends this process' part of a run from another thread: a signal came, or another process has failed.
+void stop_run(const Error& why);  // the first reason stays
+bool run_stopped();
+Error stop_reason();
 
 }  // namespace tpsim::exec

@@ -141,7 +141,7 @@ Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Val
   };
   for (std::size_t i = 0; i < trace.code.size(); ++i) {
     show(i);
-    if (interrupt_signal() != 0) return interrupted_error();
+    if (run_stopped()) return stop_reason();
     const RecordedOp& op = trace.code[i];
     if (auto done = run_one(pass, step, i, values); !done) return done;
     for (const int input : op.inputs)

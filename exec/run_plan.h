@@ -10,6 +10,7 @@
 #include "core/model.h"
 #include "exec/communicator.h"
 #include "exec/compare.h"
+#include "exec/guarded.h"
 #include "exec/module_outputs.h"
 #include "exec/rank_run.h"
 #include "exec/weights.h"
@@ -17,7 +18,7 @@
 namespace tpsim::exec {
 
 // Runs `body` on each of `ranks` ranks: threads, or this process is one of them.
-using RankLauncher = std::function<Result<void>(int ranks, const std::function<Result<void>(Communicator&)>& body)>;
+using RankLauncher = std::function<Result<void>(int ranks, const RankBody& body)>;
 
 struct RunRequest {
   const Model* model = nullptr;

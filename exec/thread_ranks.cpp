@@ -4,16 +4,16 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <exception>
 #include <mutex>
-#include <new>
 #include <numeric>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "exec/guarded.h"
 #include "exec/interrupt.h"
+#include "exec/sums.h"
 
 namespace tpsim::exec {
 namespace {
@@ -108,31 +108,6 @@ private:
   std::optional<Error> stopped_;
 };
 
-template <class T>
-void add(const void* from, void* to, std::int64_t count) {
-  const T* source = static_cast<const T*>(from);
-  T* sum = static_cast<T*>(to);
-  for (std::int64_t i = 0; i < count; ++i) sum[i] += source[i];
-}
-
-void add(Scalar scalar, const void* from, void* to, std::int64_t count) {
-  switch (scalar) {
-    case Scalar::float32: return add<float>(from, to, count);
-    case Scalar::float64: return add<double>(from, to, count);
-    case Scalar::int64: return add<std::int64_t>(from, to, count);
-  }
-}
-
-const std::byte* at(const Numbers& numbers, std::int64_t index) {
-  return static_cast<const std::byte*>(numbers.data) + static_cast<std::size_t>(index) * size_of(numbers.scalar);
-}
-std::byte* at(Numbers& numbers, std::int64_t index) {
-  return static_cast<std::byte*>(numbers.data) + static_cast<std::size_t>(index) * size_of(numbers.scalar);
-}
-void copy(const std::byte* from, std::byte* to, std::int64_t count, Scalar scalar) {
-  if (count > 0) std::memcpy(to, from, static_cast<std::size_t>(count) * size_of(scalar));
-}
-
 class ThreadCommunicator final : public Communicator {
 public:
   ThreadCommunicator(Group& group, int rank) : group_(group), rank_(rank) {}
@@ -145,7 +120,7 @@ public:
     if (auto fits = same_counts(); !fits) return fits;
     const std::vector<std::byte> sum = summed(0, values.count, values.scalar);
     if (auto met = group_.meet(); !met) return met;
-    copy(sum.data(), at(values, 0), values.count, values.scalar);
+    copy(values.scalar, sum.data(), at(values, 0), values.count);
     return {};
   }
 
@@ -159,7 +134,7 @@ public:
     std::int64_t place = 0;
     for (int r = 0; r < size(); ++r) {
       const Numbers& give = group_.offer(r).give;
-      copy(at(give, 0), at(all, place), give.count, give.scalar);
+      copy(give.scalar, at(give, 0), at(all, place), give.count);
       place += give.count;
     }
     return group_.meet();
@@ -170,7 +145,7 @@ public:
     if (auto fits = same_counts(); !fits) return fits;
     const std::int64_t begin = std::accumulate(counts.begin(), counts.begin() + rank_, std::int64_t{0});
     const std::vector<std::byte> sum = summed(begin, mine.count, mine.scalar);
-    copy(sum.data(), at(mine, 0), mine.count, mine.scalar);
+    copy(mine.scalar, sum.data(), at(mine, 0), mine.count);
     return group_.meet();
   }
 
@@ -185,7 +160,7 @@ public:
         return misfit("rank " + std::to_string(r) + " sends " + std::to_string(count) + " numbers where " +
                       std::to_string(receive_counts[static_cast<std::size_t>(r)]) + " are expected");
       const std::int64_t begin = std::accumulate(offer.counts.begin(), offer.counts.begin() + rank_, std::int64_t{0});
-      copy(at(offer.give, begin), at(receive, place), count, receive.scalar);
+      copy(receive.scalar, at(offer.give, begin), at(receive, place), count);
       place += count;
     }
     return group_.meet();
@@ -194,7 +169,7 @@ public:
   Result<void> broadcast(Numbers values, int root) override {
     if (auto met = bring(CollectiveOp::broadcast, values, {}); !met) return met;
     if (auto fits = same_counts(); !fits) return fits;
-    if (rank_ != root) copy(at(group_.offer(root).give, 0), at(values, 0), values.count, values.scalar);
+    if (rank_ != root) copy(values.scalar, at(group_.offer(root).give, 0), at(values, 0), values.count);
     return group_.meet();
   }
 
@@ -224,7 +199,7 @@ private:
 
   std::vector<std::byte> summed(std::int64_t begin, std::int64_t count, Scalar scalar) {
     std::vector<std::byte> sum(static_cast<std::size_t>(count) * size_of(scalar));
-    copy(at(group_.offer(0).give, begin), sum.data(), count, scalar);
+    copy(scalar, at(group_.offer(0).give, begin), sum.data(), count);
     for (int r = 1; r < size(); ++r) add(scalar, at(group_.offer(r).give, begin), sum.data(), count);
     return sum;
   }
@@ -239,34 +214,9 @@ private:
   int rank_;
 };
 
-// Exceptions of the standard library stop at the thread's end.
-Result<void> guarded(const std::function<Result<void>(Communicator&)>& body, Communicator& communicator) {
-  try {
-    return body(communicator);
-  } catch (const std::bad_alloc&) {
-    Error error = input_error("rank " + std::to_string(communicator.rank()) + " is out of memory");
-    error.kind = ErrorKind::environment;
-    error.fixes.push_back("fewer tokens, a smaller batch, or a machine with more memory");
-    return error;
-  } catch (const std::exception& e) {
-    Error error = input_error(e.what());
-    error.kind = ErrorKind::internal;
-    return error;
-  }
-}
-
 }  // namespace
 
-std::size_t size_of(Scalar scalar) {
-  switch (scalar) {
-    case Scalar::float32: return sizeof(float);
-    case Scalar::float64: return sizeof(double);
-    case Scalar::int64: return sizeof(std::int64_t);
-  }
-  return 0;
-}
-
-Result<void> run_on_threads(int ranks, const std::function<Result<void>(Communicator&)>& body) {
+Result<void> run_on_threads(int ranks, const RankBody& body) {
   Group group(ranks);
   std::vector<Result<void>> results(static_cast<std::size_t>(ranks));
   const auto one = [&](int rank) {
