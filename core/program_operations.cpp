@@ -23,7 +23,8 @@ constexpr std::array kSplit{P{"x"}, P{"sizes", Take::sizes}, P{"dim", Take::inte
 constexpr std::array kChunk{P{"x"}, P{"n", Take::integer}, P{"dim", Take::integer, false}};
 constexpr std::array kConcat{P{"tensors", Take::tensors}, P{"dim", Take::integer, false}};
 constexpr std::array kAct{P{"x"}, P{"name", Take::text}, P{"tensors", Take::tensors, false}};
-constexpr std::array kAngles{P{"x"}, P{"columns", Take::integer}};
+constexpr std::array kAngles{P{"x"}, P{"columns", Take::integer}, P{"theta", Take::number, false},
+                             P{"offset", Take::integer, false}};
 constexpr std::array kLimit{P{"x"}, P{"limit", Take::number}};
 constexpr std::array kNormFree{P{"x"}, P{"eps", Take::number, false}};
 constexpr std::array kLinear{P{"x"}, P{"weight"}, P{"bias", Take::tensor, false}};
@@ -129,6 +130,7 @@ constexpr std::array kOperations{
 };
 
 constexpr double kNormEpsilon = 1e-6;
+constexpr double kPlainTheta = 10000;
 constexpr std::int64_t kMaxConstant = std::int64_t{1} << 40;
 
 // The constants of one operation by parameter name. Remembers the first that does not fit.
@@ -297,7 +299,9 @@ std::string set_constants(const OperationSpec& spec, OperationConstants values, 
     instruction.ints = {constants.integer("d", 0)};
     constants.require(instruction.ints[0] > 0, "d is " + std::to_string(instruction.ints[0]));
   } else if (spec.op == Op::angles) {
-    instruction.ints = {constants.integer("columns", 0)};
+    const double theta = constants.number("theta");
+    instruction.ints = {constants.integer("columns", 0), constants.integer("offset", 0)};
+    instruction.number = theta > 0 ? theta : kPlainTheta;
     constants.require(instruction.ints[0] > 0, "columns is " + std::to_string(instruction.ints[0]));
   } else if (spec.op == Op::repeat_heads) {
     instruction.ints = {constants.integer("n", 0)};

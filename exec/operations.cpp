@@ -137,6 +137,7 @@ private:
       case Op::sum_groups: return {sum_over(viewed(x(), grouped_shape()), 0, false)};
       case Op::repeat_heads: return {repeat_each(x(), 1, number_at(op_, 0))};
       case Op::opaque: return {named_computation(op_.text, in_, op_.number, context_.state->first)};
+      case Op::angles: return plain_angles();
       case Op::relative_bias: return {relative_bias(x(), context_.past)};
       default: return {};
     }
@@ -160,11 +161,22 @@ private:
     return parts;
   }
 
-  Tensor<Real> positions() const {
-    const Shape ids = shape(0);
+  Tensor<Real> positions_from(std::int64_t first, const Shape& ids) const {
     std::vector<std::int64_t> values(static_cast<std::size_t>(ids.numel()));
-    std::iota(values.begin(), values.end(), context_.past);
+    std::iota(values.begin(), values.end(), first);
     return make_ids<Real>(ids, std::move(values));
+  }
+
+  Tensor<Real> positions() const { return positions_from(context_.past, shape(0)); }
+
+  Values plain_angles() const {
+    Rotary rotary;
+    rotary.kind = "default";
+    rotary.columns = number_at(op_, 0);
+    rotary.theta = op_.number;
+    const std::int64_t tokens = shape(0)[-2], first = context_.past + number_at(op_, 1);
+    auto result = rotary_angles(rotary, positions_from(first, Shape{1, tokens}), first + tokens);
+    return {std::move(result.cos), std::move(result.sin)};
   }
 
   Rotation rotation() const { return {number_at(op_, 0) != 0, number_at(op_, 1) != 0}; }
@@ -232,8 +244,7 @@ bool is_known_operation(Op op) {
     case Op::norm_free:
     case Op::lookup:
     case Op::each_expert:
-    case Op::per_slice:
-    case Op::angles: return false;
+    case Op::per_slice: return false;
     default: return true;
   }
 }
