@@ -8,6 +8,7 @@
 #include "exec/kernels/recurrent.h"
 #include "exec/kernels/rope.h"
 #include "exec/kernels/shape_kernels.h"
+#include "exec/operations.h"
 #include "tests/catch.hpp"
 
 namespace tpsim::exec {
@@ -101,6 +102,25 @@ TEST_CASE("rope: position 0 is not turned, a turn keeps lengths, pairs and halve
   CHECK(std::hypot(a.data()[4], a.data()[6]) == Approx(std::hypot(1, 3)));
   CHECK(a.data()[4] == Approx(b.data()[4]));
   CHECK(a.data()[6] == Approx(b.data()[5]));
+}
+
+TEST_CASE("angles: positions count from what went before and from the offset", "[exec]") {
+  RecordedOp op;
+  op.op = Op::angles;
+  op.ints = {4, 2};  // columns, offset
+  op.number = 100;   // theta
+  op.shapes.assign(2, RankShapes(Shape{1, 2, 4}));
+  REQUIRE(!not_executable(op, {}));
+  const T x = counted({1, 2, 8});
+  OperationContext<double> context;
+  context.past = 3;
+  const auto angles = execute<double>(op, {&x}, context);
+  REQUIRE(angles.size() == 2);
+  const std::vector<double> expected{5, 0.5, 5, 0.5, 6, 0.6, 6, 0.6};  // position, and position / sqrt(theta)
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(angles[0].data()[i] == Approx(std::cos(expected[i])).margin(1e-6));
+    CHECK(angles[1].data()[i] == Approx(std::sin(expected[i])).margin(1e-6));
+  }
 }
 
 TEST_CASE("rope: llama3 keeps short waves and stretches long ones", "[exec]") {
