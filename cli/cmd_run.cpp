@@ -296,7 +296,9 @@ Result<int> run(Context& context) {
     auto code = run_by_mpirun(context, std::max(loaded.tp, options.ep));
     return !code && exec::interrupt_signal() != 0 ? interrupted(context) : std::move(code);
   }
-  const auto outcome = exec::run_plan(request_of(loaded, options), ranks->launch);
+  exec::RunRequest request = request_of(loaded, options);
+  if (ranks->process != nullptr) request.ranks_here = exec::process_place()->size_here;
+  const auto outcome = exec::run_plan(request, ranks->launch);
   if (!outcome && exec::interrupt_signal() != 0) return interrupted(context);
   if (!outcome) return outcome.error();
   if (!ranks->first) return kExitYes;

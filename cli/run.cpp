@@ -81,7 +81,7 @@ int run(const std::vector<std::string>& arguments) {
   try {
     return run_unguarded(arguments);
   } catch (const std::bad_alloc&) {
-    return report_error(internal_error("out of memory"), as_json, {});
+    return report_error({ErrorKind::environment, {}, "out of memory", {}, {}, {}}, as_json, {});
   } catch (const std::exception& e) {
     return report_error(internal_error(e.what()), as_json, {});
   }

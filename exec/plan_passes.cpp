@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "exec/interrupt.h"
+
 namespace tpsim::exec {
 namespace {
 
@@ -12,6 +14,7 @@ Result<std::vector<Recorded>> record(const RunRequest& request, AnalysisRequest 
   analysis.workload.tokens = request.ids_shape[1];
   analysis.workload.weights = analysis.workload.activations = analysis.workload.kv_cache = request.dtype;
   for (int step = 0; step <= std::max(0, request.generate - 1); ++step) {
+    if (run_stopped()) return stop_reason();
     Recorded pass;
     auto analysed = analyze(*request.model, analysis, &pass.recording);
     if (!analysed) return analysed.error();

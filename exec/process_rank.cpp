@@ -31,7 +31,8 @@ int spoken_errors = -1;  // standard error of a silenced rank
 
 std::optional<ProcessPlace> process_place() {
   for (const auto& [size, rank] : {std::pair{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"}, {"PMI_SIZE", "PMI_RANK"}})
-    if (const auto n = number_in(size)) return ProcessPlace{number_in(rank).value_or(0), *n};
+    if (const auto n = number_in(size))
+      return ProcessPlace{number_in(rank).value_or(0), *n, number_in("OMPI_COMM_WORLD_LOCAL_SIZE").value_or(*n)};
   return std::nullopt;
 }
 

@@ -15,6 +15,7 @@ namespace tpsim::exec {
 struct ProcessPlace {
   int rank = 0;
   int size = 1;
+  int size_here = 1;  // on this machine
 };
 std::optional<ProcessPlace> process_place();
 

@@ -30,6 +30,7 @@ struct RunRequest {
   DType dtype = DType::fp32;            // fp32, bf16 or fp16: results are rounded to it
   bool float64 = false;                 // computes in double instead of float
   int generate = 0;                     // greedy tokens after the input
+  std::optional<int> ranks_here;        // that share this machine's memory; none: all
 };
 
 struct RunOutcome {
