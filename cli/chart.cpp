@@ -5,15 +5,13 @@
 #include <optional>
 
 #include "cli/text.h"
+#include "sim/stack.h"
 
 namespace tpsim::cli {
 namespace {
 
-// Errors of the two times of a ratio go mostly together: this share of a time's band is left in the ratio.
-constexpr double kRatioShare = 0.5;
-
 ChartPoint point_of(int tp, const PhaseResult& phase) {
-  const double band = kRatioShare * phase.time.band;
+  const double band = ratio_band(phase.time.band, phase.time.band);
   const double spread = tp == 1 ? 1 : std::exp(band);
   return {tp, phase.speedup, phase.speedup / spread, phase.speedup * spread};
 }

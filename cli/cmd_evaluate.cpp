@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "cli/commands.h"
 #include "cli/document.h"
 #include "cli/flags.h"
@@ -62,7 +60,7 @@ std::vector<EvaluationLine> speed_up_lines(const std::vector<SpeedUp>& pairs) {
     row.metric = "TP speed-up, " + pair.metric;
     row.measured = pair.measured;
     row.predicted = pair.predicted;
-    row.band = std::log(1.1);
+    row.band = pair.band;
     rows.push_back(std::move(row));
   }
   auto lines = summarise(rows);

@@ -42,13 +42,13 @@ void count_passes(const Analysis& analysis, std::vector<Passes>& passes) {
   }
 }
 
-TimePart part_of(KernelKind kind) {
-  switch (kind) {
+TimePart part_of(const KernelCall& call) {
+  switch (call.kind) {
     case KernelKind::gemm:
     case KernelKind::batched_gemm: return TimePart::gemm;
     case KernelKind::experts: return TimePart::experts;
     case KernelKind::attention:
-    case KernelKind::latent_attention: return TimePart::attention;
+    case KernelKind::latent_attention: return call.query > 1 ? TimePart::prompt_attention : TimePart::attention;
     case KernelKind::norm:
     case KernelKind::rope:
     case KernelKind::activation:
@@ -60,16 +60,33 @@ TimePart part_of(KernelKind kind) {
   return TimePart::small;
 }
 
-// Factor of the stack on a kernel's time.
+// Rows at which reading weights and computing take as long as each other, about that of every GPU since 2020.
+constexpr double kRidgeRows = 256;
+
+// Share of a product's time that goes with wide ones: continuous, half at the ridge.
+double wide_share(const KernelCall& call) {
+  const double rows = static_cast<double>(call.rows);
+  return part_of(call) == TimePart::gemm ? rows / (rows + kRidgeRows) : 0;
+}
+
+// Factor of the stack on a part.
 double stack_factor(const Stack& stack, TimePart part) {
   switch (part) {
     case TimePart::gemm: return stack.gemm_factor;
+    case TimePart::wide_gemm: return stack.wide_gemm_factor;
     case TimePart::attention: return stack.attention_factor;
+    case TimePart::prompt_attention: return stack.prompt_attention_factor;
     case TimePart::experts: return stack.experts_factor;
     case TimePart::small: return stack.small_factor;
     case TimePart::collective: return stack.collective_factor;
   }
   return 1;
+}
+
+double stack_factor(const Stack& stack, const KernelCall& call) {
+  const TimePart part = part_of(call);
+  const double own = stack_factor(stack, part);
+  return part != TimePart::gemm ? own : own + wide_share(call) * (stack.wide_gemm_factor - own);
 }
 
 // What the time of a collective depends on inside one Predictor.
@@ -98,10 +115,20 @@ struct Sums {
   std::array<double, kTimeParts> by_part{};
   std::int64_t kernels = 0;
 
-  void add(const Estimate& e, double count, TimePart part) {
+  double& part(TimePart p) { return by_part[static_cast<std::size_t>(p)]; }
+
+  void add(const Estimate& e, double count, const KernelCall& call) {
+    const double us = e.us * count, wide = us * wide_share(call);
+    part(part_of(call)) += us - wide;
+    part(TimePart::wide_gemm) += wide;
+    add(e, count, false);
+  }
+  void add_collective(const Estimate& e, double count) {
+    part(TimePart::collective) += e.us * count;
+    add(e, count, true);
+  }
+  void add(const Estimate& e, double count, bool communicates) {
     const double us = e.us * count;
-    const bool communicates = part == TimePart::collective;
-    by_part[static_cast<std::size_t>(part)] += us;
     (communicates ? communication_us : compute_us) += us;
     (communicates ? communication_band : compute_band) += us * e.band;
     by_source[static_cast<std::size_t>(e.source)] += us;
@@ -145,7 +172,7 @@ struct Predictor::State {
     const auto [it, fresh] = kernels.try_emplace(call);
     if (fresh) {
       it->second = times.time(call);
-      it->second.us *= stack_factor(options.stack, part_of(call.kind));
+      it->second.us *= stack_factor(options.stack, call);
     }
     return it->second;
   }
@@ -226,7 +253,7 @@ void Predictor::State::add_kernels(const Analysis& analysis, const Load& load, i
   list_kernels(t, {analysis.workload, load, precision, analysis.parallelism.ep, passes.norm_follows, passes.is_head},
                list);
   for (const Kernel& kernel : list.kernels)
-    sums.add(time_of(kernel.call), static_cast<double>(passes.count), part_of(kernel.call.kind));
+    sums.add(time_of(kernel.call), static_cast<double>(passes.count), kernel.call);
   if (p != nullptr) list_operations(t, trace, passes, *p);
 }
 
@@ -241,7 +268,7 @@ void Predictor::State::add_collectives(const Analysis& analysis, const Load& loa
     const CollectiveEvent& event = t.forward[i];
     const double bytes = static_cast<double>(event.payload_bytes) * scale;
     const CollectiveEstimate& cost = time_of(CollectiveKey{event.op, std::llround(bytes), event.group});
-    sums.add(cost.time, static_cast<double>(passes.count), TimePart::collective);
+    sums.add_collective(cost.time, static_cast<double>(passes.count));
     if (p == nullptr) continue;
     CollectiveTime time;
     time.trace = trace;
@@ -266,7 +293,7 @@ Sums Predictor::State::add_up(const Analysis& analysis, const Load& load, Predic
   }
   if (load.extra_all_reduces > 0) {
     const CollectiveKey extra{CollectiveOp::all_reduce, load.extra_bytes, analysis.parallelism.tp};
-    sums.add(time_of(extra).time, load.extra_all_reduces, TimePart::collective);
+    sums.add_collective(time_of(extra).time, load.extra_all_reduces);
   }
   return sums;
 }
@@ -316,7 +343,7 @@ Prediction Predictor::predict(const Analysis& analysis, const Load& load) {
   p.part_us = sums.by_part;
   p.source = sums.source();
   const double parts = std::hypot(sums.compute_band, sums.communication_band);
-  p.band = total > 0 ? std::hypot(parts / total, state_->options.stack.band) : 0;
+  p.band = total > 0 ? pass_band(parts / total, state_->options.stack) : 0;
   p.low = p.total * std::exp(-p.band);
   p.high = p.total * std::exp(p.band);
   return p;

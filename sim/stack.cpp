@@ -57,11 +57,14 @@ constexpr NumberField kNumbers[] = {
     {"prefill_us", &Stack::prefill_us},
     {"prompt_share", &Stack::prompt_share},
     {"gemm_factor", &Stack::gemm_factor},
+    {"wide_gemm_factor", &Stack::wide_gemm_factor},
     {"attention_factor", &Stack::attention_factor},
+    {"prompt_attention_factor", &Stack::prompt_attention_factor},
     {"small_factor", &Stack::small_factor},
     {"experts_factor", &Stack::experts_factor},
     {"collective_factor", &Stack::collective_factor},
     {"band", &Stack::band},
+    {"kernel_band", &Stack::kernel_band},
 };
 
 std::optional<double> number_in(const Value& value) {
@@ -194,6 +197,16 @@ std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::s
   }
   if (best == std::string::npos) return std::nullopt;
   return StackPlace{file, entry_for(files[file], wanted, hardware)};
+}
+
+double pass_band(double kernels, const Stack& stack) {
+  const double more = std::max(0.0, kernels * kernels - stack.kernel_band * stack.kernel_band);
+  return std::sqrt(more + stack.band * stack.band);
+}
+
+double ratio_band(double first, double second) {
+  constexpr double share = 0.6;  // held 90 % of the speed-ups in docs/fidelity.md
+  return share * std::hypot(first, second);
 }
 
 std::string to_json(const StackFile& file) {

@@ -23,14 +23,23 @@ struct Stack {
   double prefill_us = 0;           // more host time of a pass with prompts
   double prompt_share = 1;         // of the work on prompts that decoding sequences wait for (0: other GPUs do it)
   // Time of its kernels over that of the kernels measured for the calibration.
-  double gemm_factor = 1, attention_factor = 1, small_factor = 1, experts_factor = 1, collective_factor = 1;
+  double gemm_factor = 1, wide_gemm_factor = 1;  // products of few rows, which read weights; of many, which compute
+  double attention_factor = 1, prompt_attention_factor = 1;  // one query per sequence; many
+  double small_factor = 1, experts_factor = 1, collective_factor = 1;
   std::string all_reduce;      // "vllm", "sglang", "trtllm", "nccl"; "" = the fastest
   bool static_scales = false;  // fp8 inputs are quantised where they are made, with scales known beforehand
-  double band = 0;             // half width in ln that it adds to the band of the sum, at 90 %
+  double band = 0;             // half width in ln at 90 % of runs whose kernels are known as well as `kernel_band`
+  double kernel_band = 0;      // half width of the kernels' sum in the runs that `band` comes from
   NumberSource source = NumberSource::calibrated;
   std::string origin;  // what the figures were fitted on
   bool operator==(const Stack&) const = default;
 };
+
+// Half width of a pass whose kernels' sum has the half width `kernels`: runs that the stack was judged on had some of
+// it.
+double pass_band(double kernels, const Stack& stack);
+// Half width of a ratio of two times on one GPU with one stack, which share most of their errors.
+double ratio_band(double first, double second);
 
 // By the text that names a framework in measured rows ("vLLM 0.12.0", "TensorRT-LLM 1.0.0rc3") or a stack's name with
 // or without a version ("vllm", "vllm 0.12"). The nearest described version stands in for others. Errors: unknown, with

@@ -131,12 +131,13 @@ Weighted generation(const Rig& rig) {
   return one;
 }
 
-// A step of `sequences` that decode, while prompts of new ones come in as often as others end.
-Weighted serving_step(const Rig& rig, std::int64_t sequences) {
+// A step of `sequences` that decode, while prompts of new ones come in as often as others end. What one of them sees
+// between its tokens: prompts of the others.
+Weighted serving_step(const Rig& rig, std::int64_t sequences, bool of_one) {
   Weighted step, with_prompt;
   rig.add(step, rig.decode(sequences, rig.middle()), 1);
   rig.add(with_prompt, rig.mixed(sequences, rig.middle()), 1);
-  const double prompts = rig.output > 0 ? static_cast<double>(sequences) / rig.output : 0;
+  const double prompts = rig.output > 0 ? static_cast<double>(sequences - (of_one ? 1 : 0)) / rig.output : 0;
   const double waited_for = prompts * rig.predictor.stack().prompt_share;
   for (std::size_t i = 0; i < kTimeParts; ++i)
     step.parts.prompt_us[i] = prompts * (with_prompt.parts.us[i] - step.parts.us[i]);
@@ -172,18 +173,18 @@ Result<E2eEstimate> throughput(const Rig& rig) {
   const double replicas = rig.row.dp;
   if (!rig.row.batch) {  // saturated: as many as memory holds
     const std::int64_t sequences = std::min<std::int64_t>(capacity(rig, rig.middle()), 2048);
-    return per_second(replicas * static_cast<double>(sequences), serving_step(rig, sequences));
+    return per_second(replicas * static_cast<double>(sequences), serving_step(rig, sequences, false));
   }
   if (mentions(rig.row.framework, "static batch"))
     return per_second(replicas * static_cast<double>(rig.batch) * rig.output, generation(rig));
-  return per_second(replicas * static_cast<double>(rig.batch), serving_step(rig, rig.batch));
+  return per_second(replicas * static_cast<double>(rig.batch), serving_step(rig, rig.batch, false));
 }
 
 Result<E2eEstimate> step(const Rig& rig) {
   if (!rig.row.batch)
     return no_prediction("the number of sequences in a step is not known: open-loop load needs a queue simulation");
   const bool fixed_batch = rig.row.metric == "itl_p50" || rig.row.metric == "decode_step" || rig.row.output_len <= 1;
-  if (!fixed_batch) return in_milliseconds(serving_step(rig, rig.batch));
+  if (!fixed_batch) return in_milliseconds(serving_step(rig, rig.batch, true));
   Weighted sum;
   rig.add(sum, rig.decode(rig.batch, rig.middle()), 1);
   return in_milliseconds(sum);

@@ -6,6 +6,8 @@
 #include <map>
 #include <tuple>
 
+#include "sim/stack.h"
+
 namespace tpsim {
 namespace {
 
@@ -165,7 +167,8 @@ std::vector<SpeedUp> speed_ups(const std::vector<EvaluatedRow>& rows) {
                 from,
                 tp,
                 *base->measured / *row->measured,
-                *base->predicted / *row->predicted};
+                *base->predicted / *row->predicted,
+                ratio_band(base->band, row->band)};
       if (is_rate(row->e2e->metric)) {
         s.measured = 1 / s.measured;
         s.predicted = 1 / s.predicted;

@@ -56,6 +56,7 @@ struct SpeedUp {
   std::string gpu, model, metric;
   int from_tp = 1, to_tp = 1;
   double measured = 0, predicted = 0;
+  double band = 0;  // half width in ln at 90 %
 };
 std::vector<SpeedUp> speed_ups(const std::vector<EvaluatedRow>& rows);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 
 #include "sim/fit/errors.h"
@@ -19,17 +20,30 @@ struct StackNumber {
 constexpr StackNumber kNumbers[] = {
     {&Stack::step_us, 300, 1, 2e4, 1.5},         {&Stack::sequence_us, 2, 0.01, 200, 1.5},
     {&Stack::rank_us, 20, 0.1, 2e3, 1.0},        {&Stack::prefill_us, 300, 1, 5e4, 1.5},
-    {&Stack::gemm_factor, 1, 0.7, 1.5, 0.05},    {&Stack::attention_factor, 1, 0.4, 3, 0.3},
+    {&Stack::gemm_factor, 1, 0.7, 1.5, 0.05},    {&Stack::wide_gemm_factor, 1, 0.7, 2, 0.2},
+    {&Stack::attention_factor, 1, 0.4, 3, 0.3},  {&Stack::prompt_attention_factor, 1, 0.4, 3, 0.2},
     {&Stack::experts_factor, 1, 0.4, 3, 0.25},   {&Stack::small_factor, 1, 0.3, 5, 0.25},
     {&Stack::collective_factor, 1, 0.5, 4, 0.2},
 };
 constexpr std::size_t kMostIterations = 60;
 // An entry's own rows may pull it this much less from its stack's numbers than those from the start.
 constexpr double kEntryPull = 0.5;
+// An entry with this many rows stands on its own: other versions of its stack say less than they do.
+constexpr std::size_t kOwnRows = 20;
 // Entries of hardware without a calibration stand for its kernels, too.
 constexpr double kUncalibratedReach = 6;
 // Of one row, in ln: what even a right model misses. Rows of one sweep err alike, so many count as this many.
 constexpr double kNoise = 0.05, kIndependentRows = 40;
+
+// Of the share of a step that prompts of others take: how they meet it is up to their queue.
+constexpr double kPromptNoise = 0.2;
+
+double noise_of(const StackRow& row) {
+  const auto& p = row.parts;
+  const double own = std::accumulate(p.us.begin(), p.us.end(), 0.0);
+  const double others = std::accumulate(p.prompt_us.begin(), p.prompt_us.end(), 0.0);
+  return std::hypot(kNoise, own + others > 0 ? kPromptNoise * others / (own + others) : 0);
+}
 
 using RowList = std::vector<const StackRow*>;
 
@@ -48,9 +62,9 @@ Stack fit_one(const RowList& rows, const Stack& prior, double pull, double reach
   }
   const Residuals residuals = [&](std::span<const double> values, std::span<double> out) {
     const Stack stack = with_numbers(prior, values);
-    const double weight = std::sqrt(std::min(1.0, kIndependentRows / static_cast<double>(rows.size()))) / kNoise;
+    const double weight = std::sqrt(std::min(1.0, kIndependentRows / static_cast<double>(rows.size())));
     for (std::size_t i = 0; i < rows.size(); ++i)
-      out[i] = std::log(stack_time(rows[i]->parts, stack) / rows[i]->us) * weight;
+      out[i] = std::log(stack_time(rows[i]->parts, stack) / rows[i]->us) * weight / noise_of(*rows[i]);
   };
   FitOptions options;
   options.iterations = static_cast<int>(kMostIterations);
@@ -69,10 +83,9 @@ std::vector<StackFile> fit_kept(const std::vector<StackRow>& rows, std::vector<S
     RowList all;
     for (const StackRow& row : rows)
       if (row.place.file == f && keep(row) && files[f].entries[row.place.entry].hardware.empty()) all.push_back(&row);
-    if (all.empty()) continue;
     Stack neutral;
     neutral.name = files[f].name;
-    const Stack common = fit_one(all, neutral, 1);
+    const Stack common = all.empty() ? neutral : fit_one(all, neutral, 1);
     for (std::size_t e = 0; e < files[f].entries.size(); ++e) {
       RowList own;
       for (const StackRow& row : rows)
@@ -80,14 +93,15 @@ std::vector<StackFile> fit_kept(const std::vector<StackRow>& rows, std::vector<S
       const bool measured = std::any_of(rows.begin(), rows.end(), [&](const StackRow& row) { return at(row, f, e); });
       if (!measured) continue;
       StackEntry& entry = files[f].entries[e];
-      Stack start = common;
+      Stack start = own.size() >= kOwnRows ? neutral : common;
       start.all_reduce = entry.stack.all_reduce;
       start.launch_us = entry.stack.launch_us;
       start.static_scales = entry.stack.static_scales;
       start.prompt_share = entry.stack.prompt_share;
       start.origin = entry.stack.origin;
       const bool far = !entry.hardware.empty();
-      entry.stack = own.empty() ? start : fit_one(own, start, far ? 1 : kEntryPull, far ? kUncalibratedReach : 1);
+      const double pull = far || own.size() >= kOwnRows ? 1 : kEntryPull;
+      entry.stack = own.empty() ? start : fit_one(own, start, pull, far ? kUncalibratedReach : 1);
     }
   }
   return files;
@@ -106,6 +120,43 @@ std::string origin_of(const std::vector<StackRow>& rows, std::size_t file, std::
   return "least squares on " + std::to_string(n) + " published end-to-end rows (" + list + ")";
 }
 
+using Places = std::vector<std::size_t>;
+
+template <class Wanted>
+Places places_of(const std::vector<StackRow>& rows, const Wanted& wanted) {
+  Places places;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (wanted(rows[i])) places.push_back(i);
+  return places;
+}
+
+// Rows whose errors say what to expect of an entry: its own if they are enough, else those of its stack, else all. Rows
+// of one group say nothing: held out, nothing of the stack is left.
+Places judges_of(const std::vector<StackRow>& rows, const Places& own) {
+  constexpr std::size_t enough = 20;
+  const auto file = rows[own.front()].place.file;
+  const Places of_stack = places_of(rows, [&](const StackRow& row) { return row.place.file == file; });
+  const auto several_groups = [&](const Places& places) {
+    return std::any_of(places.begin(), places.end(),
+                       [&](std::size_t i) { return rows[i].group != rows[places.front()].group; });
+  };
+  if (own.size() >= enough && several_groups(own)) return own;
+  if (several_groups(of_stack)) return of_stack;
+  return places_of(rows, [](const StackRow&) { return true; });
+}
+
+// What holds 90 % of the rows at `places`.
+void set_band(const std::vector<StackRow>& rows, const std::vector<double>& errors, const Places& places,
+              Stack& stack) {
+  std::vector<double> kernels, wanted;
+  for (const std::size_t i : places) kernels.push_back(rows[i].band);
+  stack.kernel_band = quantile(kernels, 0.5);
+  stack.band = 0;
+  for (const std::size_t i : places)
+    wanted.push_back(std::sqrt(std::max(0.0, errors[i] * errors[i] - std::pow(pass_band(rows[i].band, stack), 2))));
+  stack.band = quantile(wanted, 0.9);
+}
+
 // Errors of uncalibrated hardware must not pass for the stack's.
 bool is_calibrated(const E2eRow& row) {
   const auto name = hardware_name_of(row.gpu);
@@ -121,8 +172,9 @@ double measured_us(const E2eRow& row, const E2eParts& parts) {
 }  // namespace
 
 double stack_time(const E2eParts& p, const Stack& s) {
-  const double factors[kTimeParts] = {s.gemm_factor, s.attention_factor, s.experts_factor, s.small_factor,
-                                      s.collective_factor};
+  const double factors[kTimeParts] = {
+      s.gemm_factor,    s.wide_gemm_factor, s.attention_factor, s.prompt_attention_factor,
+      s.experts_factor, s.small_factor,     s.collective_factor};
   const bool mixed = p.prompt_us != std::array<double, kTimeParts>{};
   double us = s.step_us * p.passes + s.sequence_us * p.sequences + s.rank_us * p.doublings +
               s.prefill_us * p.prompt_passes * (mixed ? s.prompt_share : 1);
@@ -153,20 +205,27 @@ std::vector<StackRow> stack_rows(const std::vector<E2eRow>& rows, const std::vec
   return result;
 }
 
-std::vector<double> held_out_errors(const std::vector<StackRow>& rows, const std::vector<StackFile>& files) {
+HeldOut held_out(const std::vector<StackRow>& rows, const std::vector<StackFile>& files, const GroupOf& group_of) {
   std::vector<std::string> groups;
-  for (const StackRow& row : rows) groups.push_back(row.group);
+  for (const StackRow& row : rows) groups.push_back(group_of(row));
   constexpr int folds = 8;
-  const std::vector<int> fold = group_folds(groups, folds);
-  std::vector<double> errors(rows.size(), 0);
+  HeldOut result;
+  result.fold = group_folds(groups, folds);
   for (int out = 0; out < folds; ++out) {
-    const auto fitted = fit_kept(
-        rows, files, [&](const StackRow& row) { return fold[static_cast<std::size_t>(&row - rows.data())] != out; });
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      if (fold[i] == out)
-        errors[i] = std::log(rows[i].us /
-                             stack_time(rows[i].parts, fitted[rows[i].place.file].entries[rows[i].place.entry].stack));
+    const auto fitted = fit_kept(rows, files, [&](const StackRow& row) {
+      return result.fold[static_cast<std::size_t>(&row - rows.data())] != out;
+    });
+    std::vector<double>& us = result.us.emplace_back();
+    for (const StackRow& row : rows)
+      us.push_back(stack_time(row.parts, fitted[row.place.file].entries[row.place.entry].stack));
   }
+  return result;
+}
+
+std::vector<double> held_out_errors(const std::vector<StackRow>& rows, const std::vector<StackFile>& files) {
+  const HeldOut held = held_out(rows, files, [](const StackRow& row) { return row.group; });
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < rows.size(); ++i) errors.push_back(std::log(rows[i].us / held.own(i)));
   return errors;
 }
 
@@ -175,14 +234,9 @@ std::vector<StackFile> fit_stacks(const std::vector<StackRow>& rows, const std::
   const auto errors = held_out_errors(rows, files);
   for (std::size_t f = 0; f < fitted.size(); ++f) {
     for (std::size_t e = 0; e < fitted[f].entries.size(); ++e) {
-      std::vector<double> own, all;
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (rows[i].place.file == f) all.push_back(std::abs(errors[i]));
-        if (at(rows[i], f, e)) own.push_back(std::abs(errors[i]));
-      }
+      const auto own = places_of(rows, [&](const StackRow& row) { return at(row, f, e); });
       if (own.empty()) continue;
-      constexpr std::size_t enough = 20;
-      fitted[f].entries[e].stack.band = quantile(own.size() >= enough ? own : all, 0.9);
+      set_band(rows, errors, judges_of(rows, own), fitted[f].entries[e].stack);
       fitted[f].entries[e].stack.origin = origin_of(rows, f, e);
     }
   }

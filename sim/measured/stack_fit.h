@@ -1,6 +1,7 @@
 // What serving stacks add to their kernels, from measured runs.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,16 @@ double stack_time(const E2eParts& parts, const Stack& stack);
 // without rows keep theirs. The band covers 90 % of rows of groups left out in turn.
 std::vector<StackFile> fit_stacks(const std::vector<StackRow>& rows, const std::vector<StackFile>& files);
 
-// ln(measured / predicted) of each row, each predicted by a fit that has not seen its group.
+// Rows by fits that have each not seen one fold of whole groups.
+struct HeldOut {
+  std::vector<int> fold;                // of each row
+  std::vector<std::vector<double>> us;  // by fold left out, then by row
+  double own(std::size_t row) const { return us[static_cast<std::size_t>(fold[row])][row]; }  // by a fit without it
+};
+using GroupOf = std::function<std::string(const StackRow&)>;
+HeldOut held_out(const std::vector<StackRow>& rows, const std::vector<StackFile>& files, const GroupOf& group_of);
+
+// ln(measured / predicted) of each row, each predicted by a fit that has not seen its `group`.
 std::vector<double> held_out_errors(const std::vector<StackRow>& rows, const std::vector<StackFile>& files);
 
 }  // namespace tpsim

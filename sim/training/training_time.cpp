@@ -274,7 +274,7 @@ TrainingPrediction predict_training(const Analysis& a, Predictor& predictor, con
   p.model_flops = 3 * forward_flops(a) * static_cast<double>(setup.micro_batches);
   p.hardware_flops = p.model_flops * (setup.saved.recompute == Recompute::full ? 4.0 / 3 : 1);
   p.source = whole.weak > 0.1 * whole.us ? NumberSource::transferred : NumberSource::calibrated;
-  p.band = std::hypot(whole.us > 0 ? whole.band / whole.us : 0.35, predictor.stack().band);
+  p.band = pass_band(whole.us > 0 ? whole.band / whole.us : 0.35, predictor.stack());
   p.low = p.step * std::exp(-p.band);
   p.high = p.step * std::exp(p.band);
   return p;

@@ -335,6 +335,24 @@ TEST_CASE("predictor: the stack adds its host time, and launches bound an eager 
   CHECK(Predictor(toy(), {stack, {}}).total(a).count() == Approx(166e-6));
 }
 
+TEST_CASE("predictor: a stack's two factors on products pass into each other over the rows", "[predict]") {
+  Stack stack;
+  stack.wide_gemm_factor = 1.5;
+  Predictor plain(toy()), scaled(toy(), {stack, {}});
+  double before = 1;
+  for (const std::int64_t rows : {1, 64, 256, 1024, 16384}) {
+    KernelCall call;
+    call.kind = KernelKind::gemm;
+    call.rows = rows;
+    call.n = call.k = 64;
+    const double ratio = scaled.kernel(call).us / plain.kernel(call).us;
+    CHECK(ratio >= before);
+    if (rows == 256) CHECK(ratio == Approx(1.25));
+    before = ratio;
+  }
+  CHECK(before > 1.45);
+}
+
 TEST_CASE("memory_fit: parts of the heaviest rank, and room for the cache", "[predict]") {
   constexpr std::int64_t kGiB = std::int64_t{1} << 30;
   Analysis a;
