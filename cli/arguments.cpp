@@ -25,6 +25,7 @@ public:
   explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {}
 
   Result<Invocation> run() {
+    invocation_.options.arguments = arguments_;
     while (next_ < arguments_.size()) take(arguments_[next_++]);
     resolve_command();
     if (!error_) check();

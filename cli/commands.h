@@ -29,6 +29,7 @@ Command redistribute_command();
 Command run_command();
 Command evaluate_command();
 Command calibrate_command();
+Command gui_command();
 Command models_list_command();
 Command models_show_command();
 Command hardware_list_command();

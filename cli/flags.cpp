@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <limits>
 #include <string>
 #include <utility>
@@ -188,6 +189,15 @@ Result<void> set_detail(Options& options, Text value) {
   return {};
 }
 
+Result<void> set_factor(Options& options, Text value) {
+  double factor = 0;
+  const auto [rest, status] = std::from_chars(value.data(), value.data() + value.size(), factor);
+  const bool whole = status == std::errc() && rest == value.data() + value.size();
+  if (!whole || !(factor >= 0.75 && factor <= 2.5)) return usage_error("give a factor from 0.75 to 2.5");
+  options.font_scale = factor;
+  return {};
+}
+
 Result<void> raise_verbosity(Options& options, Text) {
   ++options.verbosity;
   return {};
@@ -305,6 +315,29 @@ constexpr std::array kFlags = {
     Flag{"to", 0, "TARGET", kAct, kRedistributeFlags | kConvertFlags,
          "redistribute: placements wanted; plan convert: dialect wanted", set_text<&Options::to>},
     Flag{"python", 0, "", kAct, kPlanOutputFlags, "write the plan as a Python dictionary", set_true<&Options::python>},
+
+    Flag{"snapshot", 0, "FILE", kAct, kGuiFlags, "draw into a PNG file instead of a window; needs no display",
+         set_text<&Options::snapshot>},
+    Flag{"size", 0, "WxH", kAct, kGuiFlags, "of the window or picture in pixels (default: 1600x900)",
+         set_text<&Options::window_size>},
+    Flag{"font-scale", 0, "FACTOR", kAct, kGuiFlags, "0.75 to 2.5; everything is scaled with it (default: 1)",
+         set_factor},
+    Flag{"font", 0, "FILE", kAct, kGuiFlags, "TrueType file, or builtin for the bitmap font (default: a system font)",
+         set_text<&Options::font>},
+    Flag{"theme", 0, "NAME", kAct, kGuiFlags, "dark (default) or light", set_text<&Options::theme>},
+    Flag{"workspace", 0, "NAME", kAct, kGuiFlags, "plan (default), compare, timeline, sweep or validate",
+         set_text<&Options::workspace>},
+    Flag{"panel", 0, "NAME", kAct, kGuiFlags, "one panel over the whole picture: setup, graph, memory, ...",
+         set_text<&Options::panel>},
+    Flag{"select", 0, "MODULE", kAct, kGuiFlags, "module that is selected: mlp.gate_proj", set_text<&Options::select>},
+    Flag{"script", 0, "FILE", kAct, kGuiFlags, "JSON list of steps: click, type, key, drag, drop, wait, expect, shot",
+         set_text<&Options::script>},
+    Flag{"dump-ui", 0, "FILE", kAct, kGuiFlags, "write every control of the last frame as JSON",
+         set_text<&Options::dump_ui>},
+    Flag{"frames", 0, "N", kAct, kGuiFlags, "frames to draw without a window (default: until nothing changes)",
+         set_number<&Options::frames, 1, 1000000>},
+    Flag{"bench", 0, "", kAct, kGuiFlags, "print times of frames and edits", set_true<&Options::bench>},
+    Flag{"no-state", 0, "", kAct, kGuiFlags, "read and write no files of settings", set_true<&Options::no_state>},
 
     Flag{"format", 0, "FORMAT", kOut, kEverywhere,
          "table (default), plain, json, ndjson, csv, md, html; of check: github, sarif", set_format},

@@ -30,6 +30,7 @@ enum FlagSet : unsigned {
   kConfigFlags = 1u << 14,  // --set, --max-header
   kTrainingFlags = 1u << 19,
   kStackFlags = 1u << 22,
+  kGuiFlags = 1u << 25,  // --snapshot, --panel, ...
   kRunFlags = 1u << 20,  // --input, --backend, --comm, ...
 };
 

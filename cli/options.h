@@ -76,6 +76,12 @@ struct Options {
   std::optional<int> ranks;
   bool float64 = false;
 
+  // Of the visualizer
+  std::optional<std::string> snapshot, window_size, theme, workspace, panel, select, script, dump_ui, font;
+  std::optional<double> font_scale;
+  std::optional<std::int64_t> frames;
+  bool bench = false, no_state = false;
+
   // Output
   std::optional<Format> format;
   Details details;
@@ -93,7 +99,8 @@ struct Options {
   // Help
   bool short_help = false, long_help = false, version = false;
 
-  std::vector<std::string> operands;  // after the command's name
+  std::vector<std::string> operands;   // after the command's name
+  std::vector<std::string> arguments;  // all of them as given
 };
 
 }  // namespace tpsim::cli
