@@ -1,0 +1,101 @@
+#include "gui/model/actions.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace tpsim::gui {
+namespace {
+
+char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
+bool starts_word(std::string_view text, std::size_t i) {
+  return i == 0 || std::isalnum(static_cast<unsigned char>(text[i - 1])) == 0;
+}
+
+}  // namespace
+
+const std::vector<Binding>& bindings() {
+  using enum Action;
+  static const std::vector<Binding> table = {{open, "open file", "Ctrl+O"},
+                                             {save, "save project", "Ctrl+S"},
+                                             {save_as, "save project as", "Ctrl+Shift+S"},
+                                             {undo, "undo", "Ctrl+Z"},
+                                             {redo, "redo", "Ctrl+Y | Ctrl+Shift+Z"},
+                                             {find_module, "go to module", "Ctrl+P | Ctrl+F"},
+                                             {palette, "command palette", "Ctrl+Shift+P"},
+                                             {help, "keys and help", "F1 | ?"},
+                                             {copy_command, "copy as command", "Ctrl+Shift+C"},
+                                             {export_panel, "export", "Ctrl+E"},
+                                             {snapshot, "snapshot PNG", "F12"},
+                                             {quit, "quit", "Ctrl+Q"},
+                                             {workspace_1, "workspace plan", "Ctrl+1"},
+                                             {workspace_2, "workspace compare", "Ctrl+2"},
+                                             {workspace_3, "workspace timeline", "Ctrl+3"},
+                                             {workspace_4, "workspace sweep", "Ctrl+4"},
+                                             {workspace_5, "workspace validate", "Ctrl+5"},
+                                             {tab_1, "bottom tab 1", "Alt+1"},
+                                             {tab_2, "bottom tab 2", "Alt+2"},
+                                             {tab_3, "bottom tab 3", "Alt+3"},
+                                             {tab_4, "bottom tab 4", "Alt+4"},
+                                             {tab_5, "bottom tab 5", "Alt+5"},
+                                             {tab_6, "bottom tab 6", "Alt+6"},
+                                             {tab_7, "bottom tab 7", "Alt+7"},
+                                             {tab_8, "bottom tab 8", "Alt+8"},
+                                             {next_problem, "next problem", "F8"},
+                                             {previous_problem, "previous problem", "Shift+F8"},
+                                             {apply_fix, "apply first fix", "Ctrl+."},
+                                             {next_module, "next module", "."},
+                                             {previous_module, "previous module", ","},
+                                             {next_plan, "next plan", "Ctrl+PageDown"},
+                                             {previous_plan, "previous plan", "Ctrl+PageUp"},
+                                             {close_plan, "close plan", "Ctrl+W"},
+                                             {swap_sides, "swap A and B", "X"},
+                                             {make_baseline, "make A the baseline", "B"},
+                                             {cycle_overlay, "cycle overlay", "O"},
+                                             {fit, "fit selection", "F"},
+                                             {fit_all, "fit all", "Home"},
+                                             {font_larger, "larger font", "Ctrl+="},
+                                             {font_smaller, "smaller font", "Ctrl+-"},
+                                             {font_reset, "reset font", "Ctrl+0"},
+                                             {toggle_theme, "dark or light theme", ""},
+                                             {clear, "clear selection, close", "Escape"},
+                                             {show_replicas, "show replicas", "R"},
+                                             {head_grid, "head grid", "H"},
+                                             {maximise, "maximise panel, back", "Shift+Escape"},
+                                             {zoom_in, "zoom in", "W | Up"},
+                                             {zoom_out, "zoom out", "S | Down"},
+                                             {pan_left, "pan left", "A | Left"},
+                                             {pan_right, "pan right", "D | Right"},
+                                             {mark, "mark a place in the timeline", "M"},
+                                             {measure, "clear marks", "Shift+M"},
+                                             {reset_layout, "reset layout", ""}};
+  return table;
+}
+
+std::optional<int> fuzzy_score(std::string_view pattern, std::string_view text) {
+  int score = 0;
+  std::size_t at = 0, last = text.size();
+  for (const char wanted : pattern) {
+    if (wanted == ' ') continue;
+    std::size_t found = at;
+    while (found < text.size() && lower(text[found]) != lower(wanted)) ++found;
+    if (found == text.size()) return std::nullopt;
+    score += found == last + 1 ? 8 : starts_word(text, found) ? 6 : 1;
+    last = found;
+    at = found + 1;
+  }
+  return score * 16 - static_cast<int>(std::min<std::size_t>(text.size(), 400));
+}
+
+std::vector<std::size_t> fuzzy_find(std::string_view pattern, const std::vector<std::string>& candidates,
+                                    std::size_t limit) {
+  std::vector<std::pair<int, std::size_t>> found;
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    if (const auto score = fuzzy_score(pattern, candidates[i])) found.emplace_back(-*score, i);
+  if (!pattern.empty())
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < found.size() && i < limit; ++i) out.push_back(found[i].second);
+  return out;
+}
+
+}  // namespace tpsim::gui

@@ -1,0 +1,81 @@
+// Everything that can be done by a key or by name: the table behind shortcuts, command palette and help.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tpsim::gui {
+
+enum class Action {
+  open,
+  save,
+  save_as,
+  undo,
+  redo,
+  palette,
+  find_module,
+  help,
+  copy_command,
+  export_panel,
+  snapshot,
+  quit,
+  workspace_1,
+  workspace_2,
+  workspace_3,
+  workspace_4,
+  workspace_5,
+  tab_1,
+  tab_2,
+  tab_3,
+  tab_4,
+  tab_5,
+  tab_6,
+  tab_7,
+  tab_8,
+  next_problem,
+  previous_problem,
+  apply_fix,
+  next_module,
+  previous_module,
+  next_plan,
+  previous_plan,
+  close_plan,
+  swap_sides,
+  make_baseline,
+  cycle_overlay,
+  fit,
+  fit_all,
+  font_larger,
+  font_smaller,
+  font_reset,
+  toggle_theme,
+  clear,
+  show_replicas,
+  head_grid,
+  maximise,
+  zoom_in,
+  zoom_out,
+  pan_left,
+  pan_right,
+  mark,
+  measure,
+  reset_layout
+};
+
+struct Binding {
+  Action action;
+  std::string_view name;  // "next problem"
+  std::string_view keys;  // "F8", "Ctrl+Shift+Z", "" = by name only; several separated by " | "
+};
+const std::vector<Binding>& bindings();
+
+// How well `pattern` fits: its letters in order, better at word starts and side by side. None if they do not occur.
+std::optional<int> fuzzy_score(std::string_view pattern, std::string_view text);
+// Indices of the candidates that fit, best first.
+std::vector<std::size_t> fuzzy_find(std::string_view pattern, const std::vector<std::string>& candidates,
+                                    std::size_t limit);
+
+}  // namespace tpsim::gui

@@ -1,0 +1,70 @@
+// The layer graph as a drawing: the model's segments one below the other, equal layers once with their count, each laid
+// out in layers from top to bottom. Units are pixels at zoom 1; nothing here knows a window.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/size_result.h"
+#include "gui/model/modules.h"
+
+namespace tpsim::gui {
+
+struct Point {
+  float x = 0, y = 0;
+};
+
+enum class NodeKind { operation, module, collective, input };
+
+struct DrawnNode {
+  NodeKind kind = NodeKind::operation;
+  int trace = 0, node = 0;  // in the analysis
+  int module_row = -1;
+  std::string title, strategy;
+  std::string code;  // of the first problem there
+  float x = 0, y = 0, width = 0, height = 0;
+  std::int64_t bytes = 0;                // of weights on the heaviest rank, of one layer; of a collective its payload
+  Shape local;                           // of the weight, on the heaviest rank
+  double prefill_us = 0, decode_us = 0;  // of one pass over the layer
+  int event = -1;                        // collective: index into the trace's forward list
+};
+
+struct DrawnEdge {
+  int from = 0, to = 0;  // indices into GraphDrawing::nodes
+  std::string layout;    // "Shard(-1)"
+  Shape shape;
+  std::vector<Point> points;
+};
+
+struct Segment {
+  std::string title;  // "model.layers.* x 80"
+  int trace = 0;
+  std::int64_t repeats = 1;
+  float x = 0, y = 0, width = 0, height = 0;
+  bool framed = false;
+};
+
+struct GraphDrawing {
+  std::vector<Segment> segments;
+  std::vector<DrawnNode> nodes;
+  std::vector<DrawnEdge> edges;
+  float width = 0, height = 0;
+};
+
+// A stretch of the steps: `traces` in order, `repeats` times. "(3 linear + 1 full) x 12" is one group.
+struct StepGroup {
+  std::vector<int> traces;
+  std::int64_t repeats = 1;
+  std::size_t first_step = 0;
+};
+std::vector<StepGroup> group_steps(const std::vector<Step>& steps);
+
+GraphDrawing draw_graph(const cli::SizeResult& result, const std::vector<ModuleRow>& modules);
+
+// "R", "S(-1)", "P": layouts as written on edges.
+std::string short_layout(const std::string& layout);
+// "AR", "AG", "RS", "A2A"
+const char* short_name(CollectiveOp op);
+
+}  // namespace tpsim::gui
