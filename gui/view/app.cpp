@@ -1,0 +1,264 @@
+#include "gui/view/app.h"
+
+#include <algorithm>
+
+#include "cli/text.h"
+#include "core/model_source.h"
+
+namespace tpsim::gui {
+namespace {
+
+const cli::Report* side_b(const App& app) { return app.results.b.report ? &*app.results.b.report : nullptr; }
+
+void step_module(App& app, int by) {
+  std::vector<const ModuleRow*> leaves;
+  for (const ModuleRow& row : app.modules)
+    if (row.is_leaf()) leaves.push_back(&row);
+  if (leaves.empty()) return;
+  const auto at =
+      std::find_if(leaves.begin(), leaves.end(), [&](const ModuleRow* r) { return r->path == app.view.selected; });
+  const auto n = static_cast<int>(leaves.size());
+  const int index = at == leaves.end() ? (by > 0 ? 0 : n - 1) : (static_cast<int>(at - leaves.begin()) + by + n) % n;
+  app.view.selected = leaves[static_cast<std::size_t>(index)]->path;
+}
+
+void step_problem(App& app, int by) {
+  if (!app.results.a.report || app.results.a.report->problems.empty()) return;
+  const auto& problems = app.results.a.report->problems;
+  const auto n = static_cast<int>(problems.size());
+  app.view.selected_problem =
+      app.view.selected_problem < 0 ? (by > 0 ? 0 : n - 1) : (app.view.selected_problem + by + n) % n;
+  app.view.bottom = "problems";
+  const int row =
+      find_module(app.modules, problems[static_cast<std::size_t>(app.view.selected_problem)].diagnostic.where);
+  if (row >= 0) app.view.selected = app.modules[static_cast<std::size_t>(row)].path;
+}
+
+void apply_first_fix(App& app) {
+  const auto& report = app.results.a.report;
+  if (!report || report->problems.empty()) return say(app, "no problem to mend");
+  const auto at =
+      static_cast<std::size_t>(std::clamp(app.view.selected_problem, 0, static_cast<int>(report->problems.size()) - 1));
+  for (const Fix& fix : report->problems[at].diagnostic.fixes)
+    if (!fix.patch.empty()) return apply(app, edit_plan(app.document(), report->scenario, fix.patch, fix.title));
+  say(app, report->problems[at].diagnostic.code + " has no fix that is an edit of the plan");
+}
+
+void step_plan(App& app, int by) {
+  Edit edit{"show plan", app.document()};
+  const auto n = static_cast<int>(edit.next.plans.size());
+  edit.next.edited = (edit.next.edited + by + n) % n;
+  edit.name += " " + edit.next.plan_a().name;
+  apply(app, std::move(edit));
+}
+
+void clear(App& app) {
+  View& v = app.view;
+  if (v.palette || v.finder || v.help || v.file_dialog) {
+    v.palette = v.finder = v.help = v.file_dialog = false;
+  } else if (!v.selected.empty() || v.solo_rank >= 0) {
+    v.selected.clear();
+    v.solo_rank = -1;
+  }
+}
+
+void scale_font(App& app, float factor) { app.view.font_scale = std::clamp(app.view.font_scale * factor, 0.75F, 2.5F); }
+
+void pan_time(App& app, double share) {
+  TimeWindow& t = app.view.time;
+  const double d = (t.end - t.begin) * share;
+  t.begin += d;
+  t.end += d;
+}
+
+void zoom(App& app, float factor) {
+  app.view.graph.zoom *= factor;
+  TimeWindow& t = app.view.time;
+  const double middle = (t.begin + t.end) / 2, half = (t.end - t.begin) / 2 / static_cast<double>(factor);
+  t.begin = middle - half;
+  t.end = middle + half;
+}
+
+void show_file_dialog(App& app, bool saving) {
+  app.view.file_dialog = true;
+  app.view.saving = saving;
+  app.view.typed = saving ? (app.project_file.empty() ? "plan.tpsim.json" : app.project_file) : "";
+}
+
+void toggle(bool& flag) { flag = !flag; }
+
+void perform_view(App& app, Action action) {
+  View& v = app.view;
+  using enum Action;
+  switch (action) {
+    case palette:
+      v.palette = true;
+      v.finder = false;
+      v.typed.clear();
+      v.palette_row = 0;
+      break;
+    case find_module:
+      v.finder = true;
+      v.palette = false;
+      v.typed.clear();
+      v.palette_row = 0;
+      break;
+    case help: toggle(v.help); break;
+    case export_panel: v.bottom = "export"; break;
+    case cycle_overlay: v.overlay = static_cast<Overlay>((static_cast<int>(v.overlay) + 1) % 4); break;
+    case fit:
+    case fit_all:
+      v.graph.zoom = 0;
+      v.time.begin = v.time.end = 0;
+      break;
+    case font_larger: scale_font(app, 1.1F); break;
+    case font_smaller: scale_font(app, 1 / 1.1F); break;
+    case font_reset: v.font_scale = 1; break;
+    case toggle_theme: v.theme = v.theme == "dark" ? "light" : "dark"; break;
+    case show_replicas: toggle(v.replicas); break;
+    case head_grid: toggle(v.heads); break;
+    case maximise: v.alone = v.alone.empty() ? v.center : ""; break;
+    case zoom_in: zoom(app, 1.25F); break;
+    case zoom_out: zoom(app, 0.8F); break;
+    case pan_left:
+      pan_time(app, -0.1);
+      v.graph.x += 40;
+      break;
+    case pan_right:
+      pan_time(app, 0.1);
+      v.graph.x -= 40;
+      break;
+    case measure:
+      v.time.mark_from.reset();
+      v.time.mark_to.reset();
+      break;
+    case reset_layout: {
+      View fresh;
+      v.left_width = fresh.left_width;
+      v.right_width = fresh.right_width;
+      v.bottom_height = fresh.bottom_height;
+      v.alone.clear();
+      break;
+    }
+    default: break;
+  }
+}
+
+}  // namespace
+
+const std::vector<std::string> kCenterPanels = {"graph", "shards", "plan_text", "compare", "what_if"};
+const std::vector<std::string> kBottomPanels = {"problems", "memory",     "communication", "timeline", "roofline",
+                                                "speed_up", "validation", "log",           "export",   "hardware"};
+const std::vector<std::string> kWorkspaces = {"plan", "compare", "timeline", "sweep", "validate"};
+
+const cli::Report* App::shown() const {
+  if (view.show_b && results.b.report) return side_b(*this);
+  return results.shown();
+}
+
+const ModuleRow* App::selected_row() const {
+  for (const ModuleRow& row : modules)
+    if (row.path == view.selected) return &row;
+  return nullptr;
+}
+
+App make_app(Document first) {
+  App app;
+  app.history = History(std::move(first));
+  for (const KnownConfig& known : known_configs()) app.model_ids.push_back(known.id);
+  app.hardware = hardware_names();
+  app.stacks = stack_names();
+  return app;
+}
+
+void apply(App& app, Edit edit, const std::string& merge_key) {
+  app.history.apply(std::move(edit.name), std::move(edit.next), merge_key);
+}
+
+void say(App& app, std::string message) {
+  constexpr int eight_seconds = 480;
+  app.view.message = std::move(message);
+  app.view.message_frames = eight_seconds;
+}
+
+bool update(App& app) {
+  const bool changed = refresh(app.results, app.document());
+  const std::size_t version = app.results.refreshes * 2 + (app.view.show_b ? 1 : 0) + 1;
+  if (app.derived_from == version) return changed;
+  app.derived_from = version;
+  app.modules.clear();
+  app.graph = {};
+  app.prefill.reset();
+  app.decode.reset();
+  const cli::Report* report = app.shown();
+  if (report == nullptr) return true;
+  const cli::SizeResult& size = report->results.front();
+  app.modules = module_tree(size.forward);
+  app.graph = draw_graph(size, app.modules);
+  if (size.prefill) app.prefill = predicted_timeline(*size.prefill);
+  if (size.decode) app.decode = predicted_timeline(*size.decode);
+  if (!app.view.selected.empty() && app.selected_row() == nullptr) {
+    const int row = find_module(app.modules, app.view.selected);
+    app.view.selected = row < 0 ? "" : app.modules[static_cast<std::size_t>(row)].path;
+  }
+  return true;
+}
+
+bool work(App& app) {
+  if (work(app.results, app.document())) return true;
+  const ModuleRow* row = app.selected_row();
+  if (row == nullptr || !row->is_leaf() || !app.results.a.report || app.view.show_b) return false;
+  open_what_if(app.what_if, app.results, *row, app.view.scope);
+  return work(app.what_if, app.document(), app.results, *row, app.view.scope);
+}
+
+void set_workspace(App& app, std::string_view name) {
+  View& v = app.view;
+  v.alone.clear();
+  v.bottom_height = 250;
+  if (name == "plan") v.center = "graph", v.bottom = "problems";
+  if (name == "compare") v.center = "compare", v.bottom = "memory";
+  if (name == "timeline") v.center = "graph", v.bottom = "timeline", v.bottom_height = 430;
+  if (name == "sweep") v.center = "compare", v.bottom = "speed_up", v.bottom_height = 430;
+  if (name == "validate") v.center = "graph", v.bottom = "validation", v.bottom_height = 360;
+}
+
+void perform(App& app, Action action) {
+  using enum Action;
+  const auto first_tab = static_cast<int>(tab_1), first_workspace = static_cast<int>(workspace_1),
+             n = static_cast<int>(action);
+  if (n >= first_tab && n < first_tab + 8) {
+    app.view.bottom = kBottomPanels[static_cast<std::size_t>(n - first_tab)];
+    return;
+  }
+  if (n >= first_workspace && n < first_workspace + 5)
+    return set_workspace(app, kWorkspaces[static_cast<std::size_t>(n - first_workspace)]);
+  switch (action) {
+    case open: return show_file_dialog(app, false);
+    case save:
+      if (app.project_file.empty()) return show_file_dialog(app, true);
+      return save_project(app, app.project_file);
+    case save_as: return show_file_dialog(app, true);
+    case undo: return say(app, app.history.undo() ? "undone" : "nothing to undo");
+    case redo: return say(app, app.history.redo() ? "redone" : "nothing to redo");
+    case copy_command:
+      app.clipboard = command_line(app.document(), Side::a, "plan.json");
+      return say(app, "copied: " + app.clipboard);
+    case snapshot: app.want_snapshot = true; return;
+    case quit: app.quit = true; return;
+    case next_problem: return step_problem(app, 1);
+    case previous_problem: return step_problem(app, -1);
+    case apply_fix: return apply_first_fix(app);
+    case next_module: return step_module(app, 1);
+    case previous_module: return step_module(app, -1);
+    case next_plan: return step_plan(app, 1);
+    case previous_plan: return step_plan(app, -1);
+    case close_plan: return apply(app, remove_plan(app.document(), static_cast<std::size_t>(app.document().edited)));
+    case swap_sides: return apply(app, gui::swap_sides(app.document()));
+    case make_baseline: return apply(app, gui::make_baseline(app.document()));
+    case Action::clear: return gui::clear(app);
+    default: return perform_view(app, action);
+  }
+}
+
+}  // namespace tpsim::gui

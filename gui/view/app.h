@@ -1,0 +1,111 @@
+// The state of the running visualizer. Panels read it and call edits; nothing in it knows how it is drawn.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gui/model/actions.h"
+#include "gui/model/figures.h"
+#include "gui/model/graph.h"
+#include "gui/model/history.h"
+#include "gui/model/modules.h"
+#include "gui/model/results.h"
+#include "gui/model/timeline.h"
+#include "gui/model/what_if.h"
+
+namespace tpsim::gui {
+
+enum class Overlay { strategy, memory, time, communication };
+enum class PhaseShown { prefill, decode };
+
+struct TableState {
+  int sort_column = -1;
+  bool descending = false;
+  std::string filter;
+};
+
+struct GraphView {
+  float x = 0, y = 0, zoom = 0;  // zoom 0 = fit to the panel
+};
+struct TimeWindow {
+  double begin = 0, end = 0;  // us; equal = all
+  std::optional<double> mark_from, mark_to;
+};
+
+// How the window is arranged and what is picked in it: all that is not the document.
+struct View {
+  std::string theme = "dark";
+  float font_scale = 1;
+  std::string center = "graph", bottom = "problems", alone;        // `alone`: one panel over everything
+  float left_width = 300, right_width = 340, bottom_height = 250;  // at scale 1
+  std::string selected;                                            // path of a module
+  int selected_problem = -1;
+  int solo_rank = -1;
+  bool replicas = false, heads = true, to_scale = true, changed_only = true, show_b = false;
+  Scope scope = Scope::rule;
+  Overlay overlay = Overlay::strategy;
+  PhaseShown phase = PhaseShown::decode;
+  GraphView graph;
+  TimeWindow time;
+  bool palette = false, finder = false, help = false, file_dialog = false;
+  bool saving = false;  // the file dialog saves
+  std::string typed;    // in the palette, finder or file dialog
+  int palette_row = 0;
+  std::string module_filter, model_filter;
+  std::map<std::string, TableState> tables;
+  std::string message;  // of the status line
+  int message_frames = 0;
+  std::optional<std::string> plan_draft;  // text of the plan being typed, where it cannot be read
+};
+
+// Results of runs and traces that were opened beside the prediction.
+struct Measured {
+  std::optional<Timeline> trace;
+  std::string trace_name;
+  std::optional<Value> run;  // a document of tpsim run or validate
+  std::string run_name;
+  std::optional<Error> error;
+};
+
+struct App {
+  History history;
+  Results results;
+  View view;
+  WhatIf what_if;
+  Measured measured;
+  std::string project_file;
+  std::vector<std::string> recent;
+  std::vector<std::string> model_ids, hardware, stacks;
+  bool quit = false, want_snapshot = false;
+  std::string clipboard;  // what was copied last
+
+  // Derived from the shown report, made anew with it.
+  std::size_t derived_from = 0;
+  std::vector<ModuleRow> modules;
+  GraphDrawing graph;
+  std::optional<Timeline> prefill, decode;
+
+  const Document& document() const { return history.current(); }
+  // What panels show: A, or B while the key for it is held.
+  const cli::Report* shown() const;
+  const ModuleRow* selected_row() const;
+};
+
+App make_app(Document first);
+void apply(App& app, Edit edit, const std::string& merge_key = {});
+// Brings results and what is derived from them up to date; true if anything changed.
+bool update(App& app);
+// One piece of deferred work; false if there is none left.
+bool work(App& app);
+void perform(App& app, Action action);
+// As if dropped on the window: config.json, folder, checkpoint, plan, project, result, trace.
+void open_path(App& app, const std::string& path);
+void save_project(App& app, const std::string& path);
+void say(App& app, std::string message);
+void set_workspace(App& app, std::string_view name);
+
+extern const std::vector<std::string> kCenterPanels, kBottomPanels, kWorkspaces;
+
+}  // namespace tpsim::gui

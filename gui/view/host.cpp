@@ -1,0 +1,183 @@
+#include "gui/view/host.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "gui/view/keys.h"
+
+namespace tpsim::gui {
+namespace {
+
+constexpr float kFontSize = 14.5F;
+
+const char* find_first(const std::vector<const char*>& files) {
+  std::error_code failed;
+  for (const char* file : files)
+    if (std::filesystem::exists(file, failed)) return file;
+  return nullptr;
+}
+
+const char* system_font(const char* weight) {
+  static const std::string folders[] = {"/usr/share/fonts/truetype/dejavu/", "/usr/share/fonts/dejavu/",
+                                        "/usr/share/fonts/dejavu-sans-fonts/", "/usr/share/fonts/TTF/"};
+  static std::string found[3];
+  const std::string_view name(weight);
+  std::string& slot = found[name == "DejaVuSans.ttf" ? 0 : name == "DejaVuSans-Bold.ttf" ? 1 : 2];
+  for (const std::string& folder : folders) {
+    slot = folder + weight;
+    if (const char* file = find_first({slot.c_str()})) return file;
+  }
+  return nullptr;
+}
+
+void add_builtin(Ui& ui) {
+  ImFontConfig config;
+  config.SizePixels = std::round(13 * ui.scale);
+  ui.fonts.regular = ui.fonts.bold = ui.fonts.mono = ImGui::GetIO().Fonts->AddFontDefault(&config);
+}
+
+}  // namespace
+
+Result<void> load_fonts(Ui& ui, const std::string& font) {
+  ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
+  atlas.Clear();
+  const float size = std::round(kFontSize * ui.scale);
+  const char* regular = font.empty() ? system_font("DejaVuSans.ttf") : font == "builtin" ? nullptr : font.c_str();
+  if (!font.empty() && font != "builtin" && find_first({font.c_str()}) == nullptr)
+    return input_error("no such font file", font);
+  if (regular == nullptr) {
+    add_builtin(ui);
+  } else {
+    const char *bold = font.empty() ? system_font("DejaVuSans-Bold.ttf") : nullptr,
+               *mono = font.empty() ? system_font("DejaVuSansMono.ttf") : nullptr;
+    ui.fonts.regular = atlas.AddFontFromFileTTF(regular, size);
+    ui.fonts.bold = atlas.AddFontFromFileTTF(bold ? bold : regular, size);
+    ui.fonts.mono = atlas.AddFontFromFileTTF(mono ? mono : regular, size);
+  }
+  atlas.Build();
+  return {};
+}
+
+Atlas font_atlas() {
+  Atlas atlas;
+  unsigned char* pixels = nullptr;
+  ImGui::GetIO().Fonts->GetTexDataAsAlpha8(&pixels, &atlas.width, &atlas.height);
+  atlas.alpha = pixels;
+  return atlas;
+}
+
+Result<std::unique_ptr<Host>> Host::create(App app, const HostOptions& options) {
+  std::unique_ptr<Host> host(new Host);
+  host->app_ = std::move(app);
+  host->options_ = options;
+  IMGUI_CHECKVERSION();
+  host->context_ = ImGui::CreateContext();
+  ImGuiIO& io = ImGui::GetIO();
+  io.IniFilename = nullptr;
+  io.DisplaySize = {static_cast<float>(options.width), static_cast<float>(options.height)};
+  io.DeltaTime = 1.0F / 60;
+  io.BackendFlags |= ImGuiBackendFlags_RendererHasVtxOffset;
+  io.ConfigFlags |= ImGuiConfigFlags_NavEnableKeyboard;
+  io.ConfigInputTextCursorBlink = false;
+  map_keys();
+  host->ui_.scale = host->app_.view.font_scale;
+  if (auto loaded = load_fonts(host->ui_, options.font); !loaded) return loaded.error();
+  host->loaded_scale_ = host->ui_.scale;
+  return host;
+}
+
+Host::~Host() {
+  if (context_ != nullptr) ImGui::DestroyContext(context_);
+}
+
+bool Host::frame(const FrameInput& input) {
+  ImGui::SetCurrentContext(context_);
+  const auto start = std::chrono::steady_clock::now();
+  const bool changed = update(app_);
+  const bool more = !changed && gui::work(app_);
+  if (app_.view.font_scale != loaded_scale_) {
+    ui_.scale = loaded_scale_ = app_.view.font_scale;
+    static_cast<void>(load_fonts(ui_, options_.font));
+  }
+  ui_.theme = app_.view.theme == "light" ? &light_theme() : &dark_theme();
+  apply_style(ui_);
+  ui_.items.clear();
+  ImGui::NewFrame();
+  draw_frame(app_, ui_, input);
+  ImGui::Render();
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+  frame_ms_ = taken.count();
+  return changed || more;
+}
+
+void Host::settle(int most) {
+  constexpr int warm_up = 4;
+  for (int i = 0, quiet = 0; i < most && quiet < warm_up; ++i) quiet = frame() ? 0 : quiet + 1;
+}
+
+const Item* Host::find(std::string_view path) const {
+  const Item* found = nullptr;
+  for (const Item& item : ui_.items) {
+    if (item.path == path) return &item;
+    const bool ends = item.path.ends_with(path) && item.path[item.path.size() - path.size() - 1] == '/';
+    if (ends && found == nullptr) found = &item;
+  }
+  return found;
+}
+
+void Host::move(float x, float y) { feed_mouse(x, y); }
+void Host::press(bool down, int button) { feed_button(button, down); }
+void Host::wheel(float steps) { feed_wheel(steps); }
+void Host::type(const std::string& text) {
+  ImGui::GetIO().AddInputCharactersUTF8(text.c_str());
+  frame();
+}
+
+void Host::key(const std::string& name) {
+  feed_keys(name, true);
+  frame({{name}, name == "Space"});
+  feed_keys(name, false);
+  frame();
+}
+
+bool Host::click(std::string_view path, bool twice) {
+  const Item* item = find(path);
+  if (item == nullptr || !item->visible) return false;
+  move(item->x + std::min(item->width / 2, 12 * ui_.scale), item->y + item->height / 2);
+  frame();
+  for (int i = 0; i < (twice ? 2 : 1); ++i) {
+    press(true);
+    frame();
+    press(false);
+    frame();
+  }
+  settle();
+  return true;
+}
+
+bool Host::drag(std::string_view path, float dx, float dy) {
+  const Item* item = find(path);
+  if (item == nullptr || !item->visible) return false;
+  const float x = item->x + item->width / 2, y = item->y + item->height / 2;
+  move(x, y);
+  frame();
+  press(true);
+  frame();
+  constexpr int steps = 5;
+  for (int i = 1; i <= steps; ++i) {
+    move(x + dx * static_cast<float>(i) / steps, y + dy * static_cast<float>(i) / steps);
+    frame();
+  }
+  press(false);
+  settle();
+  return true;
+}
+
+Image Host::picture() {
+  ImGui::SetCurrentContext(context_);
+  return rasterise(*ImGui::GetDrawData(), font_atlas(), ui_.theme->background);
+}
+
+}  // namespace tpsim::gui

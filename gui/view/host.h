@@ -1,0 +1,60 @@
+// An ImGui context without a window: fonts, input between frames, pictures of what was drawn.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "gui/view/frame.h"
+#include "gui/view/raster.h"
+
+namespace tpsim::gui {
+
+struct HostOptions {
+  int width = 1600, height = 900;
+  std::string font;  // a TrueType file, "builtin", or "" for a system font
+};
+
+// Loads fonts for the scale into the current context and builds the atlas. Errors: the file is no font.
+Result<void> load_fonts(Ui& ui, const std::string& font);
+Atlas font_atlas();
+
+class Host {
+public:
+  static Result<std::unique_ptr<Host>> create(App app, const HostOptions& options);
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  App& app() { return app_; }
+  const std::vector<Item>& items() const { return ui_.items; }
+  const Item* find(std::string_view path) const;  // exact, else the only one that ends so
+
+  // Update, one piece of deferred work, draw. True while there is more to come.
+  bool frame(const FrameInput& input = {});
+  void settle(int most = 300);  // frames until nothing changes, and a few more
+  void move(float x, float y);
+  void press(bool down, int button = 0);
+  void wheel(float steps);
+  void type(const std::string& text);
+  void key(const std::string& name);                      // "Ctrl+Z": to widgets and as a shortcut; two frames
+  bool click(std::string_view path, bool twice = false);  // false: no such control, or it is not visible
+  bool drag(std::string_view path, float dx, float dy);
+  Image picture();
+  double frame_ms() const { return frame_ms_; }  // of the last frame
+
+private:
+  Host() = default;
+  App app_;
+  Ui ui_;
+  HostOptions options_;
+  ImGuiContext* context_ = nullptr;
+  float loaded_scale_ = 0;
+  double frame_ms_ = 0;
+};
+
+// {"schema": "tpsim.ui/1", "items": [...]}
+std::string dump_items(const std::vector<Item>& items);
+// Steps of a script; the error names the step.
+Result<void> run_script(Host& host, std::string_view text, const std::string& file);
+
+}  // namespace tpsim::gui

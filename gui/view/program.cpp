@@ -1,0 +1,186 @@
+#include "gui/view/program.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/help.h"
+#include "cli/messages.h"
+#include "cli/output.h"
+#include "cli/text.h"
+#include "core/suggest.h"
+#include "core/text_file.h"
+
+namespace tpsim::gui {
+namespace {
+
+constexpr char kWindowProgram[] = "tpsim-gui-window";
+constexpr std::size_t kMaxScript = 16u << 20;
+
+Result<void> choose(const char* flag, const std::string& value, const std::vector<std::string>& names) {
+  if (std::find(names.begin(), names.end(), value) != names.end()) return {};
+  Error error = usage_error(std::string("--") + flag + ": no \"" + value + "\"");
+  error.details.push_back("there are: " + cli::joined(names, ", "));
+  return error;
+}
+
+Result<void> read_size(const std::string& text, HostOptions& host) {
+  const char* end = text.data() + text.size();
+  const auto [x, first] = std::from_chars(text.data(), end, host.width);
+  if (first == std::errc() && x != end && *x == 'x') {
+    const auto [rest, second] = std::from_chars(x + 1, end, host.height);
+    constexpr int least = 200, most = 8192;
+    if (second == std::errc() && rest == end && std::min(host.width, host.height) >= least &&
+        std::max(host.width, host.height) <= most)
+      return {};
+  }
+  Error error = usage_error("--size: \"" + text + "\" is not of the form 1600x900, from 200 to 8192");
+  return error;
+}
+
+Result<void> select(App& app, const std::string& wanted) {
+  update(app);
+  const int row = find_module(app.modules, wanted);
+  if (row < 0) {
+    std::vector<std::string> names;
+    for (const ModuleRow& r : app.modules) names.push_back(r.pattern);
+    Error error = usage_error("--select: no module \"" + wanted + "\"");
+    const auto near = nearest(wanted, names);
+    if (!near.empty()) error.details.push_back("nearest: " + cli::joined(near, ", "));
+    return error;
+  }
+  app.view.selected = app.modules[static_cast<std::size_t>(row)].path;
+  return {};
+}
+
+Result<void> set_view(App& app, const cli::Options& o) {
+  if (o.theme) {
+    if (auto known = choose("theme", *o.theme, {"dark", "light"}); !known) return known;
+    app.view.theme = *o.theme;
+  }
+  app.view.font_scale = static_cast<float>(o.font_scale.value_or(1));
+  if (o.workspace) {
+    if (auto known = choose("workspace", *o.workspace, kWorkspaces); !known) return known;
+    set_workspace(app, *o.workspace);
+  }
+  if (o.panel) {
+    if (auto known = choose("panel", *o.panel, panel_names()); !known) return known;
+    app.view.alone = *o.panel;
+  }
+  return {};
+}
+
+void print_bench(Host& host, std::int64_t frames, double first_ms) {
+  std::vector<double> times;
+  for (std::int64_t i = 0; i < frames; ++i) {
+    host.frame();
+    times.push_back(host.frame_ms());
+  }
+  std::sort(times.begin(), times.end());
+  double sum = 0;
+  for (const double t : times) sum += t;
+  std::vector<double> edits;
+  for (int i = 0; i < 20; ++i) {
+    Edit edit{"batch", host.app().document()};
+    edit.next.batch = 9 + i % 2;
+    apply(host.app(), std::move(edit));
+    host.frame();
+    edits.push_back(host.frame_ms());
+    host.settle();
+  }
+  std::sort(edits.begin(), edits.end());
+  std::size_t events = 0;
+  for (const auto* t : {&host.app().prefill, &host.app().decode})
+    if (*t) events += (*t)->events();
+  std::printf("first answer   %.1f ms from the start of the program\n", first_ms);
+  std::printf("frame          %.3f ms mean, %.3f ms p99 of %zu frames, %zu timeline events\n",
+              sum / static_cast<double>(times.size()), times[times.size() * 99 / 100], times.size(), events);
+  std::printf("edit to frame  %.2f ms median, %.2f ms worst of %zu edits\n", edits[edits.size() / 2], edits.back(),
+              edits.size());
+}
+
+Result<int> run_headless(Startup startup, const cli::Options& o, std::chrono::steady_clock::time_point start) {
+  auto host = Host::create(std::move(startup.app), startup.host);
+  if (!host) return host.error();
+  (*host)->frame();
+  const std::chrono::duration<double, std::milli> first = std::chrono::steady_clock::now() - start;
+  (*host)->settle();
+  if (o.script) {
+    const auto text = read_text_file(*o.script, kMaxScript);
+    if (!text) return text.error();
+    if (auto done = run_script(**host, *text, *o.script); !done) return done.error();
+  }
+  if (o.bench) print_bench(**host, o.frames.value_or(500), first.count());
+  for (std::int64_t i = 0; !o.bench && i < o.frames.value_or(0); ++i) (*host)->frame();
+  if (o.snapshot)
+    if (auto written = write_png((*host)->picture(), *o.snapshot); !written) return written.error();
+  if (o.dump_ui)
+    if (auto written = cli::write_file(*o.dump_ui, dump_items((*host)->items())); !written) return written.error();
+  return 0;
+}
+
+int open_window(const std::vector<std::string>& arguments) {
+  std::error_code failed;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  std::string program = (self.parent_path() / kWindowProgram).string();
+  std::vector<std::string> words = arguments;
+  std::vector<char*> argv = {program.data()};
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  execv(program.c_str(), argv.data());
+  Error error{ErrorKind::environment,
+              {},
+              "this build has no window: GLFW or OpenGL was not there when it was built",
+              {},
+              {},
+              {}};
+  error.fixes = {"tpsim gui ... --snapshot picture.png   needs no display",
+                 "install libglfw3-dev and libgl-dev and build again"};
+  return report(error);
+}
+
+}  // namespace
+
+Result<Startup> start_up(const cli::Options& o) {
+  auto document = document_of(o);
+  if (!document) return document.error();
+  Startup startup{make_app(std::move(*document)), {}};
+  startup.host.font = o.font.value_or("");
+  if (o.window_size)
+    if (auto read = read_size(*o.window_size, startup.host); !read) return read.error();
+  if (auto set = set_view(startup.app, o); !set) return set.error();
+  for (const std::string& path : o.operands) open_path(startup.app, path);
+  if (o.select)
+    if (auto selected = select(startup.app, *o.select); !selected) return selected.error();
+  return startup;
+}
+
+Result<cli::Invocation> parse(std::vector<std::string> arguments) {
+  if (std::find(arguments.begin(), arguments.end(), "gui") == arguments.end())
+    arguments.insert(arguments.begin(), "gui");
+  return cli::parse_arguments(arguments);
+}
+
+int report(const Error& error) {
+  cli::write_stderr(cli::error_text(error, cli::detect_terminal(cli::Stream::err, {})));
+  return exit_code(error.kind);
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto invocation = parse(arguments);
+  if (!invocation) return report(invocation.error());
+  const cli::Options& o = invocation->options;
+  const bool headless = o.snapshot || o.script || o.dump_ui || o.bench || o.frames;
+  if (!headless) return open_window(o.arguments);
+  auto startup = start_up(o);
+  if (!startup) return report(startup.error());
+  const auto done = run_headless(std::move(*startup), o, start);
+  return done ? *done : report(done.error());
+}
+
+}  // namespace tpsim::gui
