@@ -42,10 +42,11 @@ Result<void> use_plan_text(cli::Scenario& scenario, const PlanEntry& entry) {
   return {};
 }
 
-bool refresh_side(Evaluation& evaluation, const Document& d, Side side) {
+// `other` is the other side, which may have the same question.
+bool refresh_side(Evaluation& evaluation, const Evaluation& other, const Document& d, Side side) {
   std::string key = key_of(d, side);
   if (key == evaluation.key) return false;
-  evaluation = evaluate(d, side);
+  evaluation = key == other.key ? other : evaluate(d, side);
   evaluation.key = std::move(key);
   return true;
 }
@@ -98,7 +99,7 @@ bool refresh(Results& results, const Document& d) {
     return had;
   }
   const auto start = std::chrono::steady_clock::now();
-  const bool a = refresh_side(results.a, d, Side::a), b = refresh_side(results.b, d, Side::b);
+  const bool a = refresh_side(results.a, results.b, d, Side::a), b = refresh_side(results.b, results.a, d, Side::b);
   if (a) {
     results.sweep_done = results.repairs_done = false;
     if (results.a.report && results.a.size()->runs()) results.last_good_a = results.a.report;

@@ -177,28 +177,31 @@ void body(App& app, Ui& ui) {
     draw();
     ImGui::PopStyleVar();
   };
-  inside([&] { panel_child(app, ui, "setup", {left, top * 0.56F}); });
+  const float setup = std::min(ui.px(372), height * 0.55F), middle = room.x - left - right - 2 * gap;
+  inside([&] { panel_child(app, ui, "setup", {left, setup}); });
   ImGui::Dummy({0, gap});
-  inside([&] { panel_child(app, ui, "modules", {left, top * 0.44F - gap}); });
+  inside([&] { panel_child(app, ui, "modules", {left, height - setup - gap}); });
   ImGui::EndGroup();
   ImGui::SameLine(0, 0);
-  splitter(ui, "split-left", ImGuiAxis_X, v.left_width, true, top);
+  splitter(ui, "split-left", ImGuiAxis_X, v.left_width, true, height);
   ImGui::SameLine(0, 0);
+  ImGui::BeginGroup();
   inside([&] {
     ImGui::BeginGroup();
     tabs(app, ui, "Center", kCenterPanels, v.center);
-    panel_child(app, ui, v.center, {room.x - left - right - 2 * gap, top - ImGui::GetFrameHeightWithSpacing()}, false);
+    panel_child(app, ui, v.center, {middle, top - ImGui::GetFrameHeightWithSpacing()}, false);
     ImGui::EndGroup();
   });
   ImGui::SameLine(0, 0);
   splitter(ui, "split-right", ImGuiAxis_X, v.right_width, false, top);
   ImGui::SameLine(0, 0);
   inside([&] { panel_child(app, ui, "inspector", {right, top}); });
-  splitter(ui, "split-bottom", ImGuiAxis_Y, v.bottom_height, false, room.x);
+  splitter(ui, "split-bottom", ImGuiAxis_Y, v.bottom_height, false, middle + gap + right);
   inside([&] {
     tabs(app, ui, "Bottom", kBottomPanels, v.bottom);
-    panel_child(app, ui, v.bottom, {room.x, bottom - ImGui::GetFrameHeightWithSpacing()});
+    panel_child(app, ui, v.bottom, {middle + gap + right, bottom - ImGui::GetFrameHeightWithSpacing()});
   });
+  ImGui::EndGroup();
   ImGui::PopStyleVar();
 }
 

@@ -79,7 +79,7 @@ int draw_table(Ui& ui, App& app, const char* id, const cli::Table& table, const 
     if (shown(table.columns[i], hidden)) columns.push_back(i);
   const PathScope scope(ui, id);
   const ImGuiTableFlags flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV | ImGuiTableFlags_ScrollY |
-                                ImGuiTableFlags_ScrollX | ImGuiTableFlags_Resizable | ImGuiTableFlags_SizingFixedFit;
+                                ImGuiTableFlags_ScrollX | ImGuiTableFlags_SizingFixedFit;
   int clicked = -1;
   if (!ImGui::BeginTable("table", static_cast<int>(columns.size()), flags)) return clicked;
   for (const std::size_t c : columns) ImGui::TableSetupColumn(table.columns[c].title.c_str());
