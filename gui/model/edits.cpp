@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/text_edit.h"
+#include "core/effective_plan.h"
 #include "core/repair.h"
 
 namespace tpsim::gui {
@@ -30,10 +31,6 @@ PlanEntry& own_plan(Document& d) {
   return d.plans.back();
 }
 
-PlanChoice current_plan(const cli::Scenario& scenario) {
-  return editable_plan(scenario.model(), cli::request_for(scenario, 2, cli::Pass::forward));
-}
-
 // "model.layers.*.mlp" -> "model.layers.7.mlp"
 std::string with_index(const std::string& pattern, int index) {
   const auto star = pattern.find('*');
@@ -42,6 +39,15 @@ std::string with_index(const std::string& pattern, int index) {
 }
 
 }  // namespace
+
+PlanChoice current_plan(const cli::Scenario& scenario) {
+  const AnalysisRequest request = cli::request_for(scenario, 2, cli::Pass::forward);
+  PlanChoice choice = editable_plan(scenario.model(), request);
+  if (scenario.plan.choice.kind == PlanKind::automatic && choice.plan.rules.empty())
+    for (const ResolvedRule& resolved : effective_plan(scenario.model(), request).rules)
+      choice.plan.rules.push_back(resolved.rule);
+  return choice;
+}
 
 const char* to_string(Scope scope) { return scope == Scope::rule ? "this rule" : "this layer"; }
 

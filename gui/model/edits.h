@@ -24,6 +24,10 @@ const char* to_string(Scope scope);
 std::vector<PatchOperation> strategy_patch(const Analysis& analysis, const ModuleRow& row, const std::string& strategy,
                                            Scope scope);
 
+// The plan of a scenario as one's own: every rule in effect. Releases from 5.19 on lay a user's rules over the shipped
+// ones, so leaving a shipped rule out changes nothing there.
+PlanChoice current_plan(const cli::Scenario& scenario);
+
 // The plan of A with a patch applied. A plan that is not the user's own, or is the baseline too, becomes a new entry.
 // The text of a plan keeps its form where it can be edited piece by piece.
 Edit edit_plan(const Document& document, const cli::Scenario& scenario, const std::vector<PatchOperation>& patch,

@@ -153,7 +153,8 @@ std::string signed_bytes(std::int64_t bytes) {
 }
 
 std::string signed_time(double seconds) {
-  if (seconds == 0) return "=";
+  constexpr double nothing = 1e-9;
+  if (std::abs(seconds) < nothing) return "=";
   return sign(seconds) + cli::time_text(std::abs(seconds));
 }
 

@@ -38,7 +38,7 @@ ImVec2 Plot::at(double x_value, double y_value) const {
 Plot begin_plot(Ui& ui, ImVec2 size, const Axis& x, const Axis& y, const std::vector<double>& x_ticks,
                 const std::vector<double>& y_ticks, std::string (*x_label)(double), std::string (*y_label)(double)) {
   const ImVec2 origin = ImGui::GetCursorScreenPos();
-  const Plot plot{{origin.x + ui.px(70), origin.y + ui.px(8)},
+  const Plot plot{{origin.x + ui.px(104), origin.y + ui.px(8)},
                   {origin.x + size.x - ui.px(16), origin.y + size.y - ui.px(26)},
                   x,
                   y};

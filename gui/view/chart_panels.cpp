@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "cli/chart.h"
-#include "cli/collective_rows.h"
 #include "cli/text.h"
 #include "gui/view/chart_axes.h"
 #include "gui/view/frame.h"
@@ -137,7 +136,7 @@ cli::Table size_table(const cli::Report& sweep) {
 // Roofs of one hardware: rate over FLOP per byte.
 void roofs(Ui& ui, const Plot& plot, const Hardware& h, DType dtype) {
   ImDrawList* list = ImGui::GetWindowDrawList();
-  const double peak = peak_rate(h, dtype).value, bandwidth = h.memory_bandwidth.value, ridge = peak / bandwidth;
+  const double peak = peak_rate(h, dtype).value, bandwidth = h.memory_bandwidth.value;
   const auto line = [&](double top, double slope, float alpha, const std::string& name) {
     const double corner = top / slope;
     const double left = std::max(plot.x.low, plot.y.low / slope);
@@ -148,7 +147,6 @@ void roofs(Ui& ui, const Plot& plot, const Hardware& h, DType dtype) {
     list->AddText({end.x - size.x - ui.px(8), end.y + (alpha > 0.8F ? -size.y - ui.px(3) : ui.px(3))},
                   ui.color(ui.theme->dim), name.c_str());
   };
-  static_cast<void>(ridge);
   line(peak, bandwidth, 0.9F,
        cli::rate_text(peak, "FLOP/s") + " " + to_string(dtype) + ", " + cli::rate_text(bandwidth, "B/s"));
   line(peak * h.compute_efficiency, bandwidth * h.bandwidth_efficiency, 0.4F, "large kernels reach");
@@ -167,13 +165,24 @@ int shape_of(OperationKind kind) {
                                                : 1;
 }
 
+// Bytes that an operation moves: its own tensors, and what attention reads of the cache.
+double bytes_of(const Operation& op, const Workload& workload) {
+  const std::int64_t own = op.weight_bytes + op.input_bytes + op.output_bytes;
+  if (op.kind != OperationKind::attention) return static_cast<double>(own);
+  const std::int64_t cached = std::max<std::int64_t>(op.context - op.query_tokens, 0);
+  const double values = static_cast<double>(op.sequences * op.kv_heads * (op.head_dim + op.value_dim));
+  return static_cast<double>(own) + values * static_cast<double>(cached) * element_bits(workload.kv_cache) / 8;
+}
+
 std::vector<RoofPoint> points_of(const cli::PhaseResult& phase) {
   std::vector<RoofPoint> points;
-  for (const cli::OperationRow& row : cli::operation_rows(phase.analysis, phase.time)) {
-    const double seconds = row.time.count(), all = seconds * static_cast<double>(row.count);
-    if (row.flops <= 0 || row.bytes <= 0 || seconds <= 0) continue;
-    points.push_back({row.module + " " + row.name, row.flops / static_cast<double>(row.bytes), row.flops / seconds,
-                      all / phase.time.total.count(), shape_of(row.kind)});
+  for (const OperationTime& timed : phase.time.operations) {
+    const Operation& op =
+        phase.analysis.traces[static_cast<std::size_t>(timed.trace)].operations[static_cast<std::size_t>(timed.index)];
+    const double seconds = timed.time.count(), bytes = bytes_of(op, phase.analysis.workload);
+    if (op.flops <= 0 || bytes <= 0 || seconds <= 0) continue;
+    const double share = seconds * static_cast<double>(timed.count) / phase.time.total.count();
+    points.push_back({op.module + " " + op.name, op.flops / bytes, op.flops / seconds, share, shape_of(op.kind)});
   }
   return points;
 }
@@ -192,10 +201,11 @@ void speed_up_panel(App& app, Ui& ui) {
   if (all.empty() || all.front().points.empty()) {
     ui.empty_state("No size of this plan runs: see Problems.", nullptr);
   } else {
-    ImGui::BeginChild("chart", {width * 0.48F, 0});
+    ImGui::BeginChild("chart", {width * 0.4F, 0});
     for (std::size_t i = 0; i < all.size(); ++i)
       legend_entry(ui, all[i].name, static_cast<int>(i), i == 0 ? ui.theme->side_a : ui.theme->side_b);
-    ui.dim("dots: ideal   band: 90 %   hatched: does not fit   x: not right");
+    ImGui::NewLine();
+    ui.dim("dots ideal, band 90 %, hatched too large, x not right");
     double top = 2, last = 2;
     for (const cli::SizeResult& r : sweep.results) last = std::max(last, static_cast<double>(r.tp));
     for (const auto& s : all)

@@ -43,7 +43,7 @@ cli::Table what_if_table(const WhatIf& what_if) {
     const std::string name = c.strategy.empty() ? "no rule" : c.strategy;
     row.cells = {cli::cell(std::string(1, strategy_letter(c.strategy)) + "  " + name + (c.is_current ? "  (now)" : "")),
                  cli::cell(std::string(c.done ? to_string(c.verdict) : "...")),
-                 c.done ? cli::cell(c.bytes, signed_bytes(c.bytes)) : cli::no_value(),
+                 c.done && c.verdict != Verdict::error ? cli::cell(c.bytes, signed_bytes(c.bytes)) : cli::no_value(),
                  time(c.prefill),
                  time(c.decode),
                  cli::cell(codes_text(c.added, c.removed)),

@@ -2,7 +2,6 @@
 #include "cli/json_writer.h"
 #include "cli/memory_table.h"
 #include "cli/output.h"
-#include "core/repair.h"
 #include "gui/view/frame.h"
 
 namespace tpsim::gui {
@@ -25,10 +24,7 @@ std::string report_json(const App& app) {
 cli::Table sizes_table(const App& app) {
   return cli::report_table(app.results.sweep ? *app.results.sweep : *app.shown(), cli::Units::iec);
 }
-Plan plan_of(const App& app) {
-  return editable_plan(app.shown()->scenario.model(), cli::request_for(app.shown()->scenario, 2, cli::Pass::forward))
-      .plan;
-}
+Plan plan_of(const App& app) { return current_plan(app.shown()->scenario).plan; }
 
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all = {

@@ -40,13 +40,11 @@ void add_builtin(Ui& ui) {
 
 }  // namespace
 
-Result<void> load_fonts(Ui& ui, const std::string& font) {
+void load_fonts(Ui& ui, const std::string& font) {
   ImFontAtlas& atlas = *ImGui::GetIO().Fonts;
   atlas.Clear();
   const float size = std::round(kFontSize * ui.scale);
   const char* regular = font.empty() ? system_font("DejaVuSans.ttf") : font == "builtin" ? nullptr : font.c_str();
-  if (!font.empty() && font != "builtin" && find_first({font.c_str()}) == nullptr)
-    return input_error("no such font file", font);
   if (regular == nullptr) {
     add_builtin(ui);
   } else {
@@ -57,7 +55,6 @@ Result<void> load_fonts(Ui& ui, const std::string& font) {
     ui.fonts.mono = atlas.AddFontFromFileTTF(mono ? mono : regular, size);
   }
   atlas.Build();
-  return {};
 }
 
 Atlas font_atlas() {
@@ -71,7 +68,6 @@ Atlas font_atlas() {
 Result<std::unique_ptr<Host>> Host::create(App app, const HostOptions& options) {
   std::unique_ptr<Host> host(new Host);
   host->app_ = std::move(app);
-  host->options_ = options;
   IMGUI_CHECKVERSION();
   host->context_ = ImGui::CreateContext();
   ImGuiIO& io = ImGui::GetIO();
@@ -82,9 +78,9 @@ Result<std::unique_ptr<Host>> Host::create(App app, const HostOptions& options) 
   io.ConfigFlags |= ImGuiConfigFlags_NavEnableKeyboard;
   io.ConfigInputTextCursorBlink = false;
   map_keys();
-  host->ui_.scale = host->app_.view.font_scale;
-  if (auto loaded = load_fonts(host->ui_, options.font); !loaded) return loaded.error();
-  host->loaded_scale_ = host->ui_.scale;
+  if (!options.font.empty() && options.font != "builtin" && find_first({options.font.c_str()}) == nullptr)
+    return input_error("no such font file", options.font);
+  host->painter_.emplace(host->app_, options.font);
   return host;
 }
 
@@ -92,24 +88,42 @@ Host::~Host() {
   if (context_ != nullptr) ImGui::DestroyContext(context_);
 }
 
-bool Host::frame(const FrameInput& input) {
-  ImGui::SetCurrentContext(context_);
-  const auto start = std::chrono::steady_clock::now();
+bool Painter::reload_fonts() {
+  if (app_.view.font_scale == loaded_scale_) return false;
+  ui_.scale = loaded_scale_ = app_.view.font_scale;
+  load_fonts(ui_, font_);
+  return true;
+}
+
+bool Painter::frame(const FrameInput& input) {
   const bool changed = update(app_);
   const bool more = !changed && gui::work(app_);
-  if (app_.view.font_scale != loaded_scale_) {
-    ui_.scale = loaded_scale_ = app_.view.font_scale;
-    static_cast<void>(load_fonts(ui_, options_.font));
-  }
   ui_.theme = app_.view.theme == "light" ? &light_theme() : &dark_theme();
   apply_style(ui_);
   ui_.items.clear();
   ImGui::NewFrame();
   draw_frame(app_, ui_, input);
   ImGui::Render();
+  return changed || more;
+}
+
+Image Painter::picture() const { return rasterise(*ImGui::GetDrawData(), font_atlas(), ui_.theme->background); }
+
+void Painter::save_picture(const std::string& path) {
+  app_.want_snapshot = false;
+  const auto written = write_png(picture(), path);
+  say(app_, written ? "wrote " + path : written.error().message);
+}
+
+bool Host::frame(const FrameInput& input) {
+  ImGui::SetCurrentContext(context_);
+  const auto start = std::chrono::steady_clock::now();
+  painter_->reload_fonts();
+  const bool more = painter_->frame(input);
   const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
   frame_ms_ = taken.count();
-  return changed || more;
+  if (app_.want_snapshot) painter_->save_picture("tpsim.png");
+  return more;
 }
 
 void Host::settle(int most) {
@@ -119,7 +133,7 @@ void Host::settle(int most) {
 
 const Item* Host::find(std::string_view path) const {
   const Item* found = nullptr;
-  for (const Item& item : ui_.items) {
+  for (const Item& item : items()) {
     if (item.path == path) return &item;
     const bool ends = item.path.ends_with(path) && item.path[item.path.size() - path.size() - 1] == '/';
     if (ends && found == nullptr) found = &item;
@@ -145,7 +159,7 @@ void Host::key(const std::string& name) {
 bool Host::click(std::string_view path, bool twice) {
   const Item* item = find(path);
   if (item == nullptr || !item->visible) return false;
-  move(item->x + std::min(item->width / 2, 12 * ui_.scale), item->y + item->height / 2);
+  move(item->x + std::min(item->width / 2, 12 * painter_->ui().scale), item->y + item->height / 2);
   frame();
   for (int i = 0; i < (twice ? 2 : 1); ++i) {
     press(true);
@@ -177,7 +191,7 @@ bool Host::drag(std::string_view path, float dx, float dy) {
 
 Image Host::picture() {
   ImGui::SetCurrentContext(context_);
-  return rasterise(*ImGui::GetDrawData(), font_atlas(), ui_.theme->background);
+  return painter_->picture();
 }
 
 }  // namespace tpsim::gui

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gui/view/frame.h"
@@ -14,9 +15,28 @@ struct HostOptions {
   std::string font;  // a TrueType file, "builtin", or "" for a system font
 };
 
-// Loads fonts for the scale into the current context and builds the atlas. Errors: the file is no font.
-Result<void> load_fonts(Ui& ui, const std::string& font);
+// Loads fonts for the scale into the current context and builds the atlas.
+void load_fonts(Ui& ui, const std::string& font);
 Atlas font_atlas();
+
+// Draws frames of an App into the current context; what a window and a picture have in common.
+class Painter {
+public:
+  Painter(App& app, std::string font) : app_(app), font_(std::move(font)) {}
+  // True if the atlas is new: the App's font scale is another than before.
+  bool reload_fonts();
+  // Update, one piece of deferred work, draw. True while there is more to come.
+  bool frame(const FrameInput& input);
+  Image picture() const;
+  void save_picture(const std::string& path);
+  const Ui& ui() const { return ui_; }
+
+private:
+  App& app_;
+  std::string font_;
+  Ui ui_;
+  float loaded_scale_ = 0;
+};
 
 class Host {
 public:
@@ -26,7 +46,7 @@ public:
   Host& operator=(const Host&) = delete;
 
   App& app() { return app_; }
-  const std::vector<Item>& items() const { return ui_.items; }
+  const std::vector<Item>& items() const { return painter_->ui().items; }
   const Item* find(std::string_view path) const;  // exact, else the only one that ends so
 
   // Update, one piece of deferred work, draw. True while there is more to come.
@@ -45,10 +65,8 @@ public:
 private:
   Host() = default;
   App app_;
-  Ui ui_;
-  HostOptions options_;
+  std::optional<Painter> painter_;
   ImGuiContext* context_ = nullptr;
-  float loaded_scale_ = 0;
   double frame_ms_ = 0;
 };
 

@@ -64,7 +64,8 @@ public:
   void axis(float height) {
     for (const double tick : linear_ticks(window_.begin, window_.end, static_cast<int>(plot() / ui_.px(110)))) {
       list_->AddLine({x(tick), low_.y}, {x(tick), low_.y + height}, ui_.color(ui_.theme->line, 0.7F));
-      list_->AddText({x(tick) + ui_.px(3), low_.y}, ui_.color(ui_.theme->dim), cli::time_text(tick * 1e-6).c_str());
+      list_->AddText({x(tick) + ui_.px(3), low_.y}, ui_.color(ui_.theme->dim),
+                     (tick == 0 ? std::string("0") : cli::time_text(tick * 1e-6)).c_str());
     }
   }
 

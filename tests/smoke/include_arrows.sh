@@ -5,15 +5,16 @@ find core sim exec gui cli traces tests -type f \( -name '*.h' -o -name '*.hpp' 
 xargs -r awk '
   BEGIN {
     own["core"] = "core";                own["sim"] = "core sim";        own["exec"] = "core exec";
-    own["traces"] = "core traces";       own["gui/model"] = "core sim gui/model";
-    own["gui/view"] = "core sim gui/model gui/view";
+    own["traces"] = "core traces";       own["gui/model"] = "core sim cli gui/model";
+    own["gui/view"] = "core sim cli gui/model gui/view";
+    own["gui/main.cpp"] = "gui/view";   own["gui/window"] = "core cli gui/model gui/view";
     own["cli"] = "core sim exec traces cli";
     own["tests"] = "core sim exec traces gui/model gui/view cli tests";
     # Libraries: in sources, and in headers.
     source["core"] = "nlohmann boost";   source["sim"] = "Eigen";        source["exec"] = "Eigen mpi cuda nccl";
-    source["traces"] = "nlohmann";       source["gui/view"] = "imgui GLFW GL";
+    source["traces"] = "nlohmann";       source["gui/view"] = "imgui stb";     source["gui/window"] = "imgui GLFW GL";
     source["cli"] = "nlohmann";          source["tests"] = "nlohmann boost Eigen mpi cuda nccl imgui";
-    header["exec"] = "Eigen";            header["gui/view"] = "imgui GLFW GL";
+    header["exec"] = "Eigen";            header["gui/view"] = "imgui";
   }
   function room(path) { return match(path, /^gui\/[^\/]+/) ? substr(path, 1, RLENGTH) : (match(path, /^[^\/]+/) ? substr(path, 1, RLENGTH) : path) }
   function library(name) {
@@ -24,6 +25,7 @@ xargs -r awk '
     if (name ~ /^nccl/) return "nccl"
     if (name ~ /^(cuda|cublas|nvtx|nvml|device_launch|vector_types|driver_types)/) return "cuda"
     if (name ~ /imgui/) return "imgui"
+    if (name ~ /^stb_/) return "stb"
     if (name ~ /^GLFW\//) return "GLFW"
     if (name ~ /^GL\//) return "GL"
     if (name ~ /^catch2\//) return "catch2"
