@@ -23,6 +23,7 @@ const char* phase_name(cli::Phase phase) {
     case cli::Phase::prefill: return "prefill";
     case cli::Phase::decode: return "decode";
     case cli::Phase::both: return "both";
+    case cli::Phase::train: return "train";
   }
   return "";
 }
@@ -71,6 +72,11 @@ Result<Document> document_of(const cli::Options& o) {
   d.context = o.context;
   d.dtype = o.dtype;
   d.kv_dtype = o.kv_dtype;
+  if (o.phase == cli::Phase::train) {
+    Error error = usage_error("gui shows prefill and decode, not training");
+    error.fixes = {"tpsim report --phase train"};
+    return error;
+  }
   if (!o.tp) return d;
   if (o.tp->valid || o.tp->sizes.size() != 1) {
     Error error = usage_error("gui shows one TP size at a time beside the speed-up over all");

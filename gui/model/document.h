@@ -47,7 +47,7 @@ enum class Side { a, b };
 
 // The flags that ask the command line the same question. The text of an edited plan is not part of them.
 cli::Options options_of(const Document& document, Side side);
-// What a command line asks for; errors: several --tp.
+// What a command line asks for; errors: several --tp, training.
 Result<Document> document_of(const cli::Options& options);
 // "tpsim report -m ... -p plan.json --tp 4": the same numbers on the command line. An edited plan is named by `plan`.
 std::string command_line(const Document& document, Side side, const std::string& plan_file);
