@@ -28,6 +28,12 @@ expect "other number of processes" 2 "needs 4 ranks, and 2 processes"
 call "${short[@]}" --comm mpi -n 2 --tp 4 -o result.json
 expect "-n against --tp" 2 "not for 2 ranks"
 
+. "$root/tests/failures/checkpoint.sh"
+checkpoint nan; printf '\x00\x00\xc0\x7f' | dd of=nan/model.safetensors bs=1 seek=$(($(stat -c %s nan/model.safetensors) - 4)) conv=notrunc status=none
+call run -m nan --tp 2 --comm mpi -o result.json
+expect "a weight that is NaN" 3 "NaN"
+none_left "NaN"
+
 rank_process() {  # RANK: of three; waits until all run
   local tries process
   for tries in $(seq 100); do [ "$(ours | wc -l)" -ge 4 ] && break; sleep 0.1; done
