@@ -9,6 +9,7 @@
 #include <iostream>
 #include <thread>
 
+#include "exec/hang_watch.h"
 #include "exec/message_communicator.h"
 #include "exec/post.h"
 #include "exec/program_folder.h"
@@ -66,9 +67,7 @@ struct ProcessRank::State {
   void give_up(const Error& why) {
     if (speaks()) {
       raise_voice();
-      std::string text = "error: " + why.message + "\n";
-      for (const std::string& detail : why.details) text += "  " + detail + "\n";
-      std::cerr << text << std::flush;
+      write_error(why);
     }
     end_all(tpsim::exit_code(why.kind));
   }

@@ -1,6 +1,5 @@
 #include "exec/rank_watch.h"
 
-#include <ctime>
 #include <string>
 
 #include "exec/error_message.h"
@@ -11,20 +10,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLook = 100ms, kSay = 400ms;
-constexpr auto kSilence = 2500ms;       // of a rank: it is gone
-constexpr auto kHanging = 4000ms;       // without computing or waiting
-constexpr auto kTimeToEnd = 1000ms;     // for a rank that was told to stop
-constexpr auto kHeldUp = 1000ms;        // a watch that was not run so long draws no conclusions
-constexpr double kBusySeconds = 0.004;  // of the processor, from one look to a later one: it computes
-
-double seconds_of(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-// Of all threads but this one.
-double processor_seconds() { return seconds_of(CLOCK_PROCESS_CPUTIME_ID) - seconds_of(CLOCK_THREAD_CPUTIME_ID); }
+constexpr auto kSilence = 2500ms;    // of a rank: it is gone
+constexpr auto kTimeToEnd = 1000ms;  // for a rank that was told to stop
+constexpr auto kHeldUp = 1000ms;     // a watch that was not run so long draws no conclusions
 
 Error lost_error(const std::string& what) {
   Error error = input_error(what);
@@ -37,7 +25,7 @@ Error lost_error(const std::string& what) {
 
 RankWatch::RankWatch(Post& post, std::function<void(const Error&)> report)
     : post_(post), report_(std::move(report)), heard_(static_cast<std::size_t>(post.size()), Clock::now()) {
-  looked_ = busy_ = Clock::now();
+  looked_ = Clock::now();
   thread_ = std::thread([this] { watch(); });
 }
 
@@ -54,13 +42,10 @@ void RankWatch::watch() {
     const auto now = Clock::now();
     read_letters();
     say_alive(now);
-    if (now - looked_ > kHeldUp) {
-      heard_.assign(heard_.size(), now);
-      busy_ = now;
-    }
+    if (now - looked_ > kHeldUp) heard_.assign(heard_.size(), now);
     looked_ = now;
     look_for_silence(now);
-    look_for_hanging(now);
+    look_for_hanging();
     std::this_thread::sleep_for(kLook);
   }
   const auto until = Clock::now() + kTimeToEnd;
@@ -99,15 +84,8 @@ void RankWatch::lost(int rank) {
       lost_error("rank " + std::to_string(rank) + " gives no sign of life: its process is stopped, hangs or is gone"));
 }
 
-void RankWatch::look_for_hanging(Clock::time_point now) {
-  const double used = processor_seconds();
-  if (!body_runs_ || post_.waits() || used - processor_seconds_ > kBusySeconds) {
-    busy_ = now;
-    processor_seconds_ = used;
-  }
-  if (now - busy_ > kHanging)
-    post_.stop(lost_error("rank " + std::to_string(post_.rank()) +
-                          " hangs: it neither computes nor waits for another rank (a disk that does not answer?)"));
+void RankWatch::look_for_hanging() {
+  if (hang_.hangs(!body_runs_ || post_.waits(), 0)) post_.stop(hanging_error("rank " + std::to_string(post_.rank())));
 }
 
 }  // namespace tpsim::exec

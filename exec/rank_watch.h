@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "exec/hang_watch.h"
 #include "exec/post.h"
 
 namespace tpsim::exec {
@@ -31,14 +32,14 @@ private:
   void read_letters();
   void say_alive(Clock::time_point now);
   void look_for_silence(Clock::time_point now);
-  void look_for_hanging(Clock::time_point now);
+  void look_for_hanging();
   void lost(int rank);
 
   Post& post_;
   std::function<void(const Error&)> report_;
   std::vector<Clock::time_point> heard_;  // by rank
-  Clock::time_point said_{}, looked_{}, busy_{};
-  double processor_seconds_ = 0;
+  Clock::time_point said_{}, looked_{};
+  HangWatch hang_;
   std::atomic<bool> ended_ = false, body_runs_ = false, first_rank_lost_ = false;
   std::thread thread_;
 };

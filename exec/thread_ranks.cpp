@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "exec/guarded.h"
+#include "exec/hang_watch.h"
 #include "exec/interrupt.h"
 #include "exec/sums.h"
 
@@ -19,6 +20,7 @@ namespace tpsim::exec {
 namespace {
 
 constexpr auto kLookForInterrupt = std::chrono::milliseconds(50);
+constexpr auto kTimeToEnd = std::chrono::milliseconds(1000);  // for a rank that hangs, after the others have ended
 
 // What a rank brings to a meeting.
 struct Offer {
@@ -87,6 +89,14 @@ public:
     all_here_.notify_all();
   }
 
+  // A rank has come to its end. Where another one hangs it gets a little time, then the process ends.
+  void finish() {
+    std::unique_lock lock(mutex_);
+    ++finished_;
+    all_here_.notify_all();
+    if (hangs_ && !all_here_.wait_for(lock, kTimeToEnd, [&] { return finished_ == ranks_; })) end_process(*stopped_);
+  }
+
 private:
   struct Letter {
     int from, to;
@@ -96,6 +106,10 @@ private:
   void wait(std::unique_lock<std::mutex>& lock) {
     all_here_.wait_for(lock, kLookForInterrupt);
     if (interrupt_signal() != 0 && !stopped_) stopped_ = interrupted_error();
+    if (stopped_ || !hang_.hangs(false, ranks_)) return;
+    stopped_ = hanging_error("a rank");
+    hangs_ = true;
+    all_here_.notify_all();
   }
 
   int ranks_;
@@ -106,6 +120,9 @@ private:
   int here_ = 0;
   std::int64_t round_ = 0;
   std::optional<Error> stopped_;
+  HangWatch hang_;
+  bool hangs_ = false;
+  int finished_ = 0;
 };
 
 class ThreadCommunicator final : public Communicator {
@@ -224,6 +241,7 @@ Result<void> run_on_threads(int ranks, const RankBody& body) {
     Result<void> result = guarded(body, communicator);
     if (!result) communicator.stop(result.error());
     results[static_cast<std::size_t>(rank)] = std::move(result);
+    group.finish();
   };
   std::vector<std::thread> threads;
   for (int rank = 1; rank < ranks; ++rank) threads.emplace_back(one, rank);

@@ -1,5 +1,12 @@
 #include "exec/thread_ranks.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <new>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/catch.hpp"
@@ -92,6 +99,41 @@ TEST_CASE("a rank that fails wakes the others", "[exec]") {
   });
   REQUIRE_FALSE(done);
   CHECK(done.error().message == "the weights are broken");
+}
+
+TEST_CASE("a rank that throws wakes the others", "[exec]") {
+  std::vector<float> values{1};
+  const auto done = run_on_threads(2, [&](Communicator& c) -> Result<void> {
+    if (c.rank() == 1) throw std::bad_alloc();
+    return c.all_reduce(numbers(values));
+  });
+  REQUIRE_FALSE(done);
+  CHECK(done.error().message == "rank 1 is out of memory");
+  CHECK(done.error().kind == ErrorKind::environment);
+}
+
+TEST_CASE("a rank that hangs ends the process with one message", "[exec]") {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    std::vector<float> values{1};
+    (void)run_on_threads(2, [&](Communicator& c) -> Result<void> {
+      if (c.rank() == 0) std::this_thread::sleep_for(std::chrono::minutes(1));
+      return c.all_reduce(numbers(values));
+    });
+    _exit(99);
+  }
+  close(ends[1]);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  char text[500] = {};
+  CHECK(read(ends[0], text, sizeof text - 1) > 0);
+  close(ends[0]);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == exit_code(ErrorKind::environment));
+  CHECK(std::string(text).starts_with("error: a rank hangs"));
 }
 
 }  // namespace tpsim::exec
