@@ -237,6 +237,17 @@ Result<E2eEstimate> training_estimate(const E2eModel& model, const E2eRow& row, 
 
 }  // namespace
 
+bool is_training_step(const E2eRow& row) {
+  return (row.group == "train" || row.group == "layer") && !row.metric.starts_with("mem_");
+}
+
+bool is_rate(const E2eRow& row) {
+  for (const char* metric :
+       {"throughput_out", "decode_speed", "tokens_per_s_per_gpu", "mfu_percent", "hw_tflops_per_gpu"})
+    if (row.metric == metric) return true;
+  return false;
+}
+
 const char* metric_kind(const E2eRow& row) {
   if (row.group == "memory") return "memory";
   if (is_training(row)) return "training";

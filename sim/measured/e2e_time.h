@@ -20,6 +20,7 @@ struct E2eParts {
   double passes = 0, prompt_passes = 0;        // of these, passes with prompts
   double sequences = 0;                        // summed over the passes
   double doublings = 0;                        // log2 of the ranks, summed over the passes
+  double launches = 0;                         // training: kernels launched one by one, in a step
   double count = 0;                            // rates: what is counted per second; 0 = the value is a time
 };
 
@@ -51,6 +52,9 @@ private:
   std::map<std::string, Hardware> hardware_;
   std::map<std::string, std::unique_ptr<Predictor>> predictors_;
 };
+
+bool is_training_step(const E2eRow& row);  // a time of one, or of a layer in it
+bool is_rate(const E2eRow& row);           // the larger, the faster
 
 // "decode step", "prefill", "generation", "throughput", "training", ...: which rows of a table belong together.
 const char* metric_kind(const E2eRow& row);

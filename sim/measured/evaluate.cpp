@@ -19,9 +19,6 @@ Error unknown_form(const MeasuredTable& table) {
   return error;
 }
 
-// Whether larger is better: the ratio of two rows is then the other way round.
-bool is_rate(const std::string& metric) { return metric == "throughput_out" || metric == "decode_speed"; }
-
 bool counts(const EvaluatedRow& row) { return row.grade != "C"; }
 
 using GroupKey = std::tuple<std::string, std::string, std::string, std::string>;
@@ -169,7 +166,7 @@ std::vector<SpeedUp> speed_ups(const std::vector<EvaluatedRow>& rows) {
                 *base->measured / *row->measured,
                 *base->predicted / *row->predicted,
                 ratio_band(base->band, row->band)};
-      if (is_rate(row->e2e->metric)) {
+      if (is_rate(*row->e2e)) {
         s.measured = 1 / s.measured;
         s.predicted = 1 / s.predicted;
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <span>
 
 #include "sim/fit/errors.h"
@@ -24,6 +25,13 @@ constexpr StackNumber kNumbers[] = {
     {&Stack::attention_factor, 1, 0.4, 3, 0.3},  {&Stack::prompt_attention_factor, 1, 0.4, 3, 0.2},
     {&Stack::experts_factor, 1, 0.4, 3, 0.25},   {&Stack::small_factor, 1, 0.3, 5, 0.25},
     {&Stack::collective_factor, 1, 0.5, 4, 0.2},
+};
+// Training: kernels of other libraries, launched one by one.
+constexpr StackNumber kTrainingNumbers[] = {
+    {&Stack::launch_us, 6, 0.5, 200, 1.5},       {&Stack::gemm_factor, 1, 0.7, 3, 0.15},
+    {&Stack::wide_gemm_factor, 1, 0.7, 3, 0.3},  {&Stack::prompt_attention_factor, 1, 0.4, 3, 0.3},
+    {&Stack::experts_factor, 1, 0.4, 3, 0.25},   {&Stack::small_factor, 1, 0.3, 5, 0.3},
+    {&Stack::collective_factor, 1, 0.3, 4, 0.3},
 };
 constexpr std::size_t kMostIterations = 60;
 // An entry's own rows may pull it this much less from its stack's numbers than those from the start.
@@ -47,21 +55,25 @@ double noise_of(const StackRow& row) {
 
 using RowList = std::vector<const StackRow*>;
 
-Stack with_numbers(Stack stack, std::span<const double> values) {
-  for (std::size_t i = 0; i < std::size(kNumbers); ++i) stack.*kNumbers[i].member = values[i];
+bool trains(const StackRow& row) { return row.parts.launches > 0; }
+
+Stack with_numbers(Stack stack, std::span<const StackNumber> numbers, std::span<const double> values) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) stack.*numbers[i].member = values[i];
   return stack;
 }
 
 // Numbers that fit the rows, near those of `prior`.
 Stack fit_one(const RowList& rows, const Stack& prior, double pull, double reach = 1) {
+  const std::span<const StackNumber> numbers =
+      trains(*rows.front()) ? std::span<const StackNumber>(kTrainingNumbers) : std::span<const StackNumber>(kNumbers);
   std::vector<FitParameter> parameters;
-  for (const StackNumber& n : kNumbers) {
+  for (const StackNumber& n : numbers) {
     const double known = prior.*n.member;
     parameters.push_back(
         {std::clamp(known > 0 ? known : n.start, n.low, n.high), n.low, n.high * reach, n.sigma * pull * reach});
   }
   const Residuals residuals = [&](std::span<const double> values, std::span<double> out) {
-    const Stack stack = with_numbers(prior, values);
+    const Stack stack = with_numbers(prior, numbers, values);
     const double weight = std::sqrt(std::min(1.0, kIndependentRows / static_cast<double>(rows.size())));
     for (std::size_t i = 0; i < rows.size(); ++i)
       out[i] = std::log(stack_time(rows[i]->parts, stack) / rows[i]->us) * weight / noise_of(*rows[i]);
@@ -69,55 +81,77 @@ Stack fit_one(const RowList& rows, const Stack& prior, double pull, double reach
   FitOptions options;
   options.iterations = static_cast<int>(kMostIterations);
   options.soft_l1 = 2;
-  return with_numbers(prior, least_squares(parameters, rows.size(), residuals, options).values);
+  return with_numbers(prior, numbers, least_squares(parameters, rows.size(), residuals, options).values);
 }
 
 bool at(const StackRow& row, std::size_t file, std::size_t entry) {
   return row.place.file == file && row.place.entry == entry;
 }
 
-// Fits on the rows that `keep` says.
+// Rows of a file whose entries hold on any hardware, and that train or do not as `like` does.
 template <class Keep>
-std::vector<StackFile> fit_kept(const std::vector<StackRow>& rows, std::vector<StackFile> files, const Keep& keep) {
-  for (std::size_t f = 0; f < files.size(); ++f) {
-    RowList all;
-    for (const StackRow& row : rows)
-      if (row.place.file == f && keep(row) && files[f].entries[row.place.entry].hardware.empty()) all.push_back(&row);
-    Stack neutral;
-    neutral.name = files[f].name;
-    const Stack common = all.empty() ? neutral : fit_one(all, neutral, 1);
-    for (std::size_t e = 0; e < files[f].entries.size(); ++e) {
-      RowList own;
-      for (const StackRow& row : rows)
-        if (at(row, f, e) && keep(row)) own.push_back(&row);
-      const bool measured = std::any_of(rows.begin(), rows.end(), [&](const StackRow& row) { return at(row, f, e); });
-      if (!measured) continue;
-      StackEntry& entry = files[f].entries[e];
-      Stack start = own.size() >= kOwnRows ? neutral : common;
-      start.all_reduce = entry.stack.all_reduce;
-      start.launch_us = entry.stack.launch_us;
-      start.static_scales = entry.stack.static_scales;
-      start.prompt_share = entry.stack.prompt_share;
-      start.origin = entry.stack.origin;
-      const bool far = !entry.hardware.empty();
-      const double pull = far || own.size() >= kOwnRows ? 1 : kEntryPull;
-      entry.stack = own.empty() ? start : fit_one(own, start, pull, far ? kUncalibratedReach : 1);
-    }
+RowList rows_alike(const std::vector<StackRow>& rows, const std::vector<StackFile>& files, const StackRow& like,
+                   const Keep& keep) {
+  RowList list;
+  for (const StackRow& row : rows) {
+    const bool alike = row.place.file == like.place.file && trains(row) == trains(like);
+    if (alike && keep(row) && files[row.place.file].entries[row.place.entry].hardware.empty()) list.push_back(&row);
   }
-  return files;
+  return list;
+}
+
+// What a fit of an entry starts from: what no row says stays.
+Stack start_of(const StackEntry& entry, bool training, Stack numbers) {
+  numbers.name = entry.stack.name;
+  numbers.all_reduce = entry.stack.all_reduce;
+  if (!training) numbers.launch_us = entry.stack.launch_us;
+  numbers.static_scales = entry.stack.static_scales;
+  numbers.graphs_in_prefill = entry.stack.graphs_in_prefill;
+  numbers.prompt_share = entry.stack.prompt_share;
+  numbers.origin = entry.stack.origin;
+  return numbers;
+}
+
+template <class Keep>
+Stack fit_entry(const std::vector<StackRow>& rows, const std::vector<StackFile>& files, const StackRow& first,
+                const Keep& keep) {
+  const StackEntry& entry = files[first.place.file].entries[first.place.entry];
+  RowList own;
+  for (const StackRow& row : rows)
+    if (at(row, first.place.file, first.place.entry) && keep(row)) own.push_back(&row);
+  const bool alone = own.size() >= kOwnRows;
+  const RowList all = alone ? RowList() : rows_alike(rows, files, first, keep);
+  const Stack start = start_of(entry, trains(first), all.empty() ? Stack{} : fit_one(all, Stack{}, 1));
+  const bool far = !entry.hardware.empty();
+  if (own.empty()) return start;
+  return fit_one(own, start, far || alone ? 1 : kEntryPull, far ? kUncalibratedReach : 1);
+}
+
+// Fits on the rows that `keep` says, of entries that have any.
+template <class Keep>
+std::vector<StackFile> fit_kept(const std::vector<StackRow>& rows, const std::vector<StackFile>& files,
+                                const Keep& keep) {
+  std::vector<StackFile> fitted = files;
+  std::set<std::pair<std::size_t, std::size_t>> done;
+  for (const StackRow& row : rows)
+    if (done.emplace(row.place.file, row.place.entry).second)
+      fitted[row.place.file].entries[row.place.entry].stack = fit_entry(rows, files, row, keep);
+  return fitted;
 }
 
 std::string origin_of(const std::vector<StackRow>& rows, std::size_t file, std::size_t entry) {
+  std::string kind = "end-to-end rows";
   std::vector<std::string> sources;
   std::size_t n = 0;
   for (const StackRow& row : rows) {
     if (row.place.file != file || (row.place.entry != entry)) continue;
     ++n;
+    if (trains(row)) kind = "training rows";
     if (std::find(sources.begin(), sources.end(), row.row.source) == sources.end()) sources.push_back(row.row.source);
   }
   std::string list;
   for (const auto& source : sources) list += (list.empty() ? "" : ", ") + source;
-  return "least squares on " + std::to_string(n) + " published end-to-end rows (" + list + ")";
+  return "least squares on " + std::to_string(n) + " published " + kind + " (" + list + ")";
 }
 
 using Places = std::vector<std::size_t>;
@@ -135,14 +169,16 @@ Places places_of(const std::vector<StackRow>& rows, const Wanted& wanted) {
 Places judges_of(const std::vector<StackRow>& rows, const Places& own) {
   constexpr std::size_t enough = 20;
   const auto file = rows[own.front()].place.file;
-  const Places of_stack = places_of(rows, [&](const StackRow& row) { return row.place.file == file; });
+  const bool training = trains(rows[own.front()]);
+  const Places of_stack =
+      places_of(rows, [&](const StackRow& row) { return row.place.file == file && trains(row) == training; });
   const auto several_groups = [&](const Places& places) {
     return std::any_of(places.begin(), places.end(),
                        [&](std::size_t i) { return rows[i].group != rows[places.front()].group; });
   };
   if (own.size() >= enough && several_groups(own)) return own;
   if (several_groups(of_stack)) return of_stack;
-  return places_of(rows, [](const StackRow&) { return true; });
+  return places_of(rows, [&](const StackRow& row) { return trains(row) == training; });
 }
 
 // What holds 90 % of the rows at `places`.
@@ -157,58 +193,12 @@ void set_band(const std::vector<StackRow>& rows, const std::vector<double>& erro
   stack.band = quantile(wanted, 0.9);
 }
 
-// Errors of uncalibrated hardware must not pass for the stack's.
-bool is_calibrated(const E2eRow& row) {
-  const auto name = hardware_name_of(row.gpu);
-  const auto hardware = name ? load_hardware(*name) : Result<Hardware>(name.error());
-  return hardware && !hardware->calibration.empty();
-}
-
-double measured_us(const E2eRow& row, const E2eParts& parts) {
-  if (!row.value || !(*row.value > 0)) return 0;
-  return parts.count > 0 ? parts.count / *row.value * 1e6 : *row.value * 1e3;
-}
-
 }  // namespace
-
-double stack_time(const E2eParts& p, const Stack& s) {
-  const double factors[kTimeParts] = {
-      s.gemm_factor,    s.wide_gemm_factor, s.attention_factor, s.prompt_attention_factor,
-      s.experts_factor, s.small_factor,     s.collective_factor};
-  const bool mixed = p.prompt_us != std::array<double, kTimeParts>{};
-  double us = s.step_us * p.passes + s.sequence_us * p.sequences + s.rank_us * p.doublings +
-              s.prefill_us * p.prompt_passes * (mixed ? s.prompt_share : 1);
-  for (std::size_t i = 0; i < kTimeParts; ++i) us += factors[i] * (p.us[i] + s.prompt_share * p.prompt_us[i]);
-  return us;
-}
-
-std::vector<StackRow> stack_rows(const std::vector<E2eRow>& rows, const std::vector<StackFile>& files) {
-  E2eTimes times;
-  std::vector<StackRow> result;
-  for (const E2eRow& row : rows) {
-    const auto hardware = hardware_name_of(row.gpu);
-    const auto place = hardware ? find_entry(files, row.framework, *hardware) : std::nullopt;
-    if (!place || row.grade == "C" || !row.group.starts_with("inference")) continue;
-    if (!is_calibrated(row) && files[place->file].entries[place->entry].hardware.empty()) continue;
-    Stack neutral;
-    const Stack& own = files[place->file].entries[place->entry].stack;
-    neutral.all_reduce = own.all_reduce;
-    neutral.static_scales = own.static_scales;
-    times.use_stack(row.framework, neutral);
-    const auto estimate = times.predict(row);
-    if (!estimate) continue;
-    const double us = measured_us(row, estimate->parts);
-    if (us > 0)
-      result.push_back(
-          {row, estimate->parts, us, estimate->band, *place, row.model + "|" + row.gpu + "|" + std::to_string(row.tp)});
-  }
-  return result;
-}
 
 HeldOut held_out(const std::vector<StackRow>& rows, const std::vector<StackFile>& files, const GroupOf& group_of) {
   std::vector<std::string> groups;
   for (const StackRow& row : rows) groups.push_back(group_of(row));
-  constexpr int folds = 8;
+  constexpr int folds = 32;
   HeldOut result;
   result.fold = group_folds(groups, folds);
   for (int out = 0; out < folds; ++out) {

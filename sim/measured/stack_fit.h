@@ -19,8 +19,11 @@ struct StackRow {
   std::string group;  // model, GPU and TP size: what is left out at a time to judge the fit
 };
 
-// Rows of grades A and B with a time, predicted without what their stacks add.
+// Rows of grades A and B with a time, serving and training, predicted without what their stacks add.
 std::vector<StackRow> stack_rows(const std::vector<E2eRow>& rows, const std::vector<StackFile>& files);
+
+// A value in the row's unit as a time; of rates, as the time of one of what they count.
+double time_us(const E2eRow& row, double value);
 
 // Time of a row with that stack.
 double stack_time(const E2eParts& parts, const Stack& stack);

@@ -187,10 +187,8 @@ Seconds seconds(double us) { return Seconds(us * 1e-6); }
 StageTime stage_time(const StageSum& sum, const Stack& stack, Seconds send) {
   StageTime time;
   time.kernels = sum.forward.kernels + sum.backward.kernels;
-  // Kernels longer than their launches hide these; where both are alike some wait.
   const auto launched = [&](const Sum& s) {
-    const double launches = stack.launch_us * static_cast<double>(s.kernels);
-    return seconds(std::pow(std::pow(s.us, kLaunchOverlap) + std::pow(launches, kLaunchOverlap), 1 / kLaunchOverlap));
+    return seconds(launched_us(s.us, stack.launch_us * static_cast<double>(s.kernels)));
   };
   time.forward = launched(sum.forward);
   time.backward = launched(sum.backward);
@@ -246,6 +244,11 @@ double forward_flops(const Analysis& a) {
 }
 
 }  // namespace
+
+double launched_us(double busy_us, double launches_us) {
+  if (!(launches_us > 0)) return busy_us;
+  return std::pow(std::pow(busy_us, kLaunchOverlap) + std::pow(launches_us, kLaunchOverlap), 1 / kLaunchOverlap);
+}
 
 TrainingPrediction predict_training(const Analysis& a, Predictor& predictor, const TrainingSetup& setup) {
   TrainingPrediction p;

@@ -33,6 +33,9 @@ struct TrainingPrediction {
   NumberSource source = NumberSource::spec;
 };
 
+// Kernels longer than their launches hide these; where both are alike some wait.
+double launched_us(double busy_us, double launches_us);
+
 // `analysis`: one micro-batch, no cache, logits of all positions; its collectives with gradients are what runs. The
 // ranks of the plan are neighbours, then come the data-parallel ranks, then the stages. Kernels of the backward pass:
 // each product's two gradients as products of their own; attention as kAttentionBackward forward passes (2.5 times the

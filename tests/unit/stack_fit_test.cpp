@@ -59,6 +59,24 @@ TEST_CASE("stacks: a fit finds the host time and the factor of its rows, unseen 
   for (std::size_t i = 0; i < rows.size(); ++i) CHECK(held.own(i) == Approx(rows[i].us).epsilon(0.06));
 }
 
+TEST_CASE("stacks: training rows give the time of a launch", "[stack]") {
+  auto rows = toy_rows(0, 1);
+  for (StackRow& row : rows) {
+    auto& us = row.parts.us;
+    us[static_cast<std::size_t>(TimePart::wide_gemm)] = us[static_cast<std::size_t>(TimePart::gemm)];
+    us[static_cast<std::size_t>(TimePart::gemm)] = 0;
+    row.parts.launches = 50;
+    Stack truth;
+    truth.launch_us = 40;
+    truth.wide_gemm_factor = 1.2;
+    row.us = stack_time(row.parts, truth);
+  }
+  const Stack found = fit_stacks(rows, toy_files())[0].entries[0].stack;
+  CHECK(found.launch_us == Approx(40).epsilon(0.1));
+  CHECK(found.wide_gemm_factor == Approx(1.2).epsilon(0.05));
+  CHECK(found.step_us == 0);
+}
+
 TEST_CASE("stacks: a row is never judged by a fit that has seen its group", "[stack]") {
   auto rows = toy_rows(800, 1);
   for (StackRow& row : rows)
