@@ -225,7 +225,7 @@ Result<Precision> precision_of(const E2eRow& row) {
   } else if (says("nvfp4") || text.starts_with("fp4")) {
     p.experts = p.linear = DType::mxfp4;
     p.four_bit_products = true;
-  } else if (text.starts_with("fp8")) {
+  } else if (text.starts_with("fp8") || text.starts_with("mxfp8")) {
     p.experts = p.linear = DType::fp8;
     const ValueObject* const entry = architecture_entry(row);
     p.block_scaled = says("block") || (entry != nullptr && number_in(*entry, "fp8_blocks") > 0);

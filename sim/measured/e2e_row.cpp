@@ -58,6 +58,7 @@ E2eReader::E2eReader(const MeasuredTable& t)
       pp_(t, "pp"),
       dp_(t, "dp"),
       ep_(t, "ep"),
+      cp_(t, "cp"),
       batch_(t, "batch"),
       micro_batch_(t, "micro_batch"),
       input_len_(t, "input_len"),
@@ -77,9 +78,9 @@ Result<E2eRow> E2eReader::read(const MeasuredRow& row) const {
       {&E2eRow::grade, &grade_}, {&E2eRow::notes, &notes_}};
   for (const auto& [member, column] : texts) r.*member = std::string(column->text(row));
   r.model_params = parse_params(model_params_.text(row));
-  const std::pair<int E2eRow::*, const MeasuredColumn*> counts[] = {{&E2eRow::gpus, &gpus_}, {&E2eRow::nodes, &nodes_},
-                                                                    {&E2eRow::tp, &tp_},     {&E2eRow::pp, &pp_},
-                                                                    {&E2eRow::dp, &dp_},     {&E2eRow::ep, &ep_}};
+  const std::pair<int E2eRow::*, const MeasuredColumn*> counts[] = {
+      {&E2eRow::gpus, &gpus_}, {&E2eRow::nodes, &nodes_}, {&E2eRow::tp, &tp_}, {&E2eRow::pp, &pp_},
+      {&E2eRow::dp, &dp_},     {&E2eRow::ep, &ep_},       {&E2eRow::cp, &cp_}};
   for (const auto& [member, column] : counts) {
     const auto value = small_count(*column, row, 1);
     if (!value) return value.error();

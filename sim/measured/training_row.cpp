@@ -23,7 +23,8 @@ Recompute recompute_of(const E2eRow& row) {
   const std::string& n = row.notes;
   if (says(n, "no recomputation") || says(n, "no activation checkpointing")) return Recompute::none;
   if (says(n, "elective recomputation")) return Recompute::selective;
-  if (says(n, "full activation") || says(n, "full recomputation") || says(n, "activation checkpointing on"))
+  if (says(n, "full activation") || says(n, "full recomputation") || says(n, "activation checkpointing on") ||
+      says(row.source, "SC21"))
     return Recompute::full;
   return Recompute::none;
 }
@@ -43,10 +44,17 @@ bool has_flash_attention(const E2eRow& row) {
          !says(row.source, "SC21");
 }
 
+// Context-parallel ranks share out the sequence so that each has as much to attend to: this many keys for its tokens.
+std::int64_t context_parallel_reach(const E2eRow& row) {
+  const std::int64_t own = std::max<std::int64_t>(1, row.input_len / row.cp);
+  return std::max(own, (row.input_len + own) / 2);
+}
+
 Workload micro_batch(const E2eRow& row, const Precision& precision) {
   Workload w;
   w.batch = std::max<std::int64_t>(1, row.micro_batch);
-  w.tokens = std::max<std::int64_t>(1, row.input_len);
+  w.tokens = std::max<std::int64_t>(1, row.input_len / row.cp);
+  w.past = context_parallel_reach(row) - w.tokens;
   w.weights = w.activations = precision.activations;
   return w;
 }

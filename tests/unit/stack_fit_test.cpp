@@ -107,5 +107,29 @@ TEST_CASE("stacks: a sequence waits for the prompts of the others, not for its o
   CHECK(four->parts.prompt_passes == Approx(3.0 / 64));
 }
 
+TEST_CASE("training rows: context-parallel ranks share out tokens and attention", "[stack]") {
+  E2eRow row = serving_row(1, 32768);
+  row.group = "train";
+  row.metric = "step_time";
+  row.framework = "torchtitan";
+  row.micro_batch = 1;
+  E2eTimes times;
+  const auto whole = times.predict(row);
+  row.cp = 2;
+  const auto half = times.predict(row);
+  REQUIRE(whole.has_value());
+  REQUIRE(half.has_value());
+  CHECK(half->value < 0.6 * whole->value);
+  CHECK(half->value > 0.4 * whole->value);
+}
+
+TEST_CASE("training rows: mxfp8 is a type of products", "[stack]") {
+  E2eRow row = serving_row(1, 8);
+  row.dtype = "mxfp8";
+  const auto precision = precision_of(row);
+  REQUIRE(precision.has_value());
+  CHECK(precision->linear == DType::fp8);
+}
+
 }  // namespace
 }  // namespace tpsim
