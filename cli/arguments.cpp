@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/help.h"
+#include "cli/sweep_axes.h"
 #include "cli/text.h"
 #include "core/suggest.h"
 
@@ -28,6 +29,7 @@ public:
     invocation_.options.arguments = arguments_;
     while (next_ < arguments_.size()) take(arguments_[next_++]);
     resolve_command();
+    settle_axes();
     if (!error_) check();
     if (error_) return with_usage(*error_);
     return std::move(invocation_);
@@ -85,12 +87,25 @@ private:
 
   void apply(const Flag& flag, std::string_view value) {
     seen_.push_back(&flag);
+    if (is_sweep_axis(flag.name)) invocation_.options.axes.push_back({std::string(flag.name), std::string(value)});
     const auto applied = flag.apply(invocation_.options, value);
     if (applied) return;
     Error error = applied.error();
     error.message = flag_text(flag) + ": " + error.message;
+    if (is_sweep_axis(flag.name)) {
+      if (!axis_error_) axis_error_ = std::move(error);
+      return;
+    }
     usage_helps_ = error_ ? usage_helps_ : false;
     fail(std::move(error));
+  }
+
+  // A sweep takes lists where other commands take one value, and reads them by itself.
+  void settle_axes() {
+    const bool sweeps = invocation_.command != nullptr && (invocation_.command->flags & kSweepFlags) != 0;
+    if (sweeps || !axis_error_) return;
+    usage_helps_ = error_ ? usage_helps_ : false;
+    fail(std::move(*axis_error_));
   }
 
   Error unknown_flag(const std::string& given) const {
@@ -168,7 +183,7 @@ private:
   Result<void> check_phase(const Command& command) const {
     const bool trains = invocation_.options.phase == Phase::train;
     if (trains && (command.flags & kTrainingFlags) == 0)
-      return usage_error(std::string(command.name) + " knows no --phase train; report and sweep do");
+      return usage_error(std::string(command.name) + " knows no --phase train; report does");
     for (const Flag* flag : seen_) {
       if (trains && (flag->name == "ctx" || flag->name == "gen" || flag->name == "chunk" || flag->name == "kv-dtype"))
         return usage_error(flag_text(*flag) + " is no part of a training step; --prompt is its sequence length");
@@ -213,7 +228,8 @@ private:
   std::vector<std::string> words_;
   std::vector<const Flag*> seen_;
   std::optional<Error> error_;
-  bool usage_helps_ = true;  // false where a flag is right and its value is not
+  std::optional<Error> axis_error_;  // of a value that may be a list
+  bool usage_helps_ = true;          // false where a flag is right and its value is not
   Invocation invocation_;
 };
 

@@ -29,6 +29,7 @@ enum FlagSet : unsigned {
   kPlanOutputFlags = 1u << 13,
   kConfigFlags = 1u << 14,  // --set, --max-header
   kTrainingFlags = 1u << 19,
+  kSweepFlags = 1u << 23,
   kStackFlags = 1u << 22,
   kGuiFlags = 1u << 25,  // --snapshot, --panel, ...
   kRunFlags = 1u << 20,  // --input, --backend, --comm, ...

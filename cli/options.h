@@ -39,6 +39,12 @@ struct TrainingOptions {
   bool operator==(const TrainingOptions&) const = default;
 };
 
+// The values that a sweep takes for one flag, as written ("1,2,4", "h100-sxm"), in order of the flags.
+struct GivenAxis {
+  std::string flag;
+  std::string values;
+};
+
 struct Options {
   // Input
   std::optional<std::string> model;
@@ -69,6 +75,11 @@ struct Options {
   bool chart = false;
   bool fix = false, strict = false, shipped = false, require_fit = false, python = false;
   std::optional<std::string> from, to, shape, mesh;
+
+  // Of sweeps
+  std::vector<GivenAxis> axes;
+  bool resume = false;
+  std::optional<int> jobs;
 
   // Of runs
   std::optional<std::string> input, backend, comm;

@@ -21,11 +21,12 @@ Result<void> set_lengths(Scenario& s, const Options& options) {
     set_training_lengths(s, options);
     return {};
   }
-  s.batch = options.batch.value_or(kDefaultBatch);
-  s.prompt = options.prompt.value_or(options.context ? std::min(kDefaultPrompt, *options.context) : kDefaultPrompt);
+  const Lengths lengths = lengths_or_default(options.batch, options.prompt, options.context);
+  s.batch = lengths.batch;
+  s.prompt = lengths.prompt;
   const std::int64_t generated = options.generate.value_or(0);
   const std::int64_t least = s.prompt + generated;
-  s.context = options.context.value_or(options.generate ? least : std::max(kDefaultContext, s.prompt));
+  s.context = options.generate && !options.context ? least : lengths.context;
   if (s.context >= least) return {};
   Error error = usage_error("--ctx " + std::to_string(s.context) + " is shorter than the prompt" +
                             (generated > 0 ? " and what is generated" : "") + ", " + std::to_string(least) + " tokens");
@@ -145,6 +146,15 @@ Result<void> leave_logits_cut(Scenario& s) {
   if (!found) return input_error("--parallel-loss: no rule of the plan gathers the logits");
   use_extended(s, std::move(plan));
   return {};
+}
+
+Lengths lengths_or_default(std::optional<std::int64_t> batch, std::optional<std::int64_t> prompt,
+                           std::optional<std::int64_t> context) {
+  Lengths l;
+  l.batch = batch.value_or(kDefaultBatch);
+  l.prompt = prompt.value_or(context ? std::min(kDefaultPrompt, *context) : kDefaultPrompt);
+  l.context = context.value_or(std::max(kDefaultContext, l.prompt));
+  return l;
 }
 
 const char* to_string(Phase phase) {

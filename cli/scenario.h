@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,14 @@ struct Scenario {
 const char* to_string(Phase phase);
 
 Result<Scenario> load_scenario(const Options& options);
+
+// Lengths of the workload with what is not given filled in as in a report.
+struct Lengths {
+  std::int64_t batch = 1, prompt = 1, context = 1;
+  bool operator==(const Lengths&) const = default;
+};
+Lengths lengths_or_default(std::optional<std::int64_t> batch, std::optional<std::int64_t> prompt,
+                           std::optional<std::int64_t> context);
 
 // The plan with the rule of the head that leaves its output cut (--parallel-loss). Errors: no rule gathers it.
 Result<void> leave_logits_cut(Scenario& scenario);

@@ -208,6 +208,7 @@ struct Predictor::State {
                        Prediction* p);
   void list_operations(const Trace& trace, int index, const Passes& passes, Prediction& p);
   double total_us(const Analysis& analysis, const Load& load, const Sums& sums) const;
+  void fill(const Analysis& analysis, const Load& load, const Sums& sums, Prediction& p) const;
 };
 
 namespace {
@@ -307,6 +308,21 @@ double Predictor::State::total_us(const Analysis& analysis, const Load& load, co
   return busy + host_us(stack, load, analysis.ranks(), prompts);
 }
 
+void Predictor::State::fill(const Analysis& analysis, const Load& load, const Sums& sums, Prediction& p) const {
+  const double total = total_us(analysis, load, sums);
+  p.compute = Seconds(sums.compute_us * 1e-6);
+  p.communication = Seconds(sums.communication_us * 1e-6);
+  p.total = Seconds(total * 1e-6);
+  p.host = p.total - p.compute - p.communication;
+  p.kernels = sums.kernels;
+  p.part_us = sums.by_part;
+  p.source = sums.source();
+  const double parts = std::hypot(sums.compute_band, sums.communication_band);
+  p.band = total > 0 ? pass_band(parts / total, options.stack) : 0;
+  p.low = p.total * std::exp(-p.band);
+  p.high = p.total * std::exp(p.band);
+}
+
 Predictor::Predictor(Hardware hardware, PredictOptions options)
     : state_(std::make_unique<State>(std::move(hardware), std::move(options))) {}
 Predictor::~Predictor() = default;
@@ -334,18 +350,13 @@ Prediction Predictor::predict(const Analysis& analysis) {
 Prediction Predictor::predict(const Analysis& analysis, const Load& load) {
   Prediction p;
   const Sums sums = state_->add_up(analysis, load, &p);
-  const double total = state_->total_us(analysis, load, sums);
-  p.compute = Seconds(sums.compute_us * 1e-6);
-  p.communication = Seconds(sums.communication_us * 1e-6);
-  p.total = Seconds(total * 1e-6);
-  p.host = p.total - p.compute - p.communication;
-  p.kernels = sums.kernels;
-  p.part_us = sums.by_part;
-  p.source = sums.source();
-  const double parts = std::hypot(sums.compute_band, sums.communication_band);
-  p.band = total > 0 ? pass_band(parts / total, state_->options.stack) : 0;
-  p.low = p.total * std::exp(-p.band);
-  p.high = p.total * std::exp(p.band);
+  state_->fill(analysis, load, sums, p);
+  return p;
+}
+
+Prediction Predictor::summary(const Analysis& analysis, const Load& load) {
+  Prediction p;
+  state_->fill(analysis, load, state_->add_up(analysis, load, nullptr), p);
   return p;
 }
 

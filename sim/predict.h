@@ -68,7 +68,9 @@ public:
   // Of the Analysis's own workload, or of another load of its model.
   Prediction predict(const Analysis& analysis);
   Prediction predict(const Analysis& analysis, const Load& load);
-  // `total` alone, without the lists.
+  // The same without the lists of operations and collectives.
+  Prediction summary(const Analysis& analysis, const Load& load);
+  // `total` alone.
   Seconds total(const Analysis& analysis);
   Seconds total(const Analysis& analysis, const Load& load);
 

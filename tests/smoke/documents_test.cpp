@@ -1,4 +1,6 @@
 // Every JSON document conforms to its schema in docs/schema.
+#include <sstream>
+
 #include "core/json.h"
 #include "tests/catch.hpp"
 #include "tests/smoke/json_schema.h"
@@ -30,6 +32,19 @@ TEST_CASE("documents: report in every detail, for dense and expert models, right
   check_document("report -m microsoft/Phi-3-mini-4k-instruct --tp 4 --detail shards --dialect 4.57", "report");
   check_document("report -m llama-3.1-8b --tp 2 --phase decode --detail events " + std::string(kBadPlan), "report");
   check_document("report -m gpt2 --tp 1,2", "report");
+}
+
+TEST_CASE("documents: rows of a sweep", "[schema]") {
+  const ProgramRun run = run_tpsim("sweep -m llama-3.1-8b --tp 1,3,8 -b 4 --prompt 512 --ctx 64,4Ki");
+  CHECK(run.exit == 0);
+  std::istringstream lines(run.out);
+  int rows = 0;
+  for (std::string line; std::getline(lines, line); ++rows) {
+    const auto row = parse_json(line, "row");
+    REQUIRE(row.has_value());
+    CHECK(validate(*row, load_schema("sweep-row")).empty());
+  }
+  CHECK(rows == 6);
 }
 
 TEST_CASE("documents: training, right plans and plans that stop", "[schema]") {
