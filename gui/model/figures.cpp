@@ -181,7 +181,7 @@ Comparison compare_modules(const cli::Report& a, const cli::Report& b, bool chan
                      {"b", "B", false, 0},
                      {"rank_bytes", "bytes/rank", true, 0},
                      {"wire_bytes", "bytes on wire", true, 0},
-                     {"time_us", "time", true, 0},
+                     {"time_us", "time of both phases", true, 0},
                      {"state", "", false, 0}};
   for (const std::string& pattern : order) {
     const auto in_a = of_a.find(pattern), in_b = of_b.find(pattern);

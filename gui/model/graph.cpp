@@ -23,6 +23,7 @@ std::string last_component(const std::string& path) { return path.substr(path.rf
 // Times of one trace's operations and collectives in one phase.
 struct PhaseTimes {
   std::vector<double> operations, collectives;  // us
+  std::vector<std::int64_t> payloads;
 };
 
 PhaseTimes times_of(const std::optional<cli::PhaseResult>& phase, int trace) {
@@ -31,6 +32,7 @@ PhaseTimes times_of(const std::optional<cli::PhaseResult>& phase, int trace) {
   const Trace& t = phase->analysis.traces[static_cast<std::size_t>(trace)];
   times.operations.resize(t.operations.size());
   times.collectives.resize(t.forward.size());
+  for (const CollectiveEvent& e : t.forward) times.payloads.push_back(e.payload_bytes);
   for (const OperationTime& o : phase->time.operations)
     if (o.trace == trace) times.operations[static_cast<std::size_t>(o.index)] = microseconds(o.time);
   for (const CollectiveTime& c : phase->time.collectives)
@@ -150,6 +152,8 @@ private:
     drawn.event = static_cast<int>(event);
     drawn.title = short_name(e.op);
     drawn.bytes = e.payload_bytes;
+    drawn.prefill_bytes = event < prefill.payloads.size() ? prefill.payloads[event] : 0;
+    drawn.decode_bytes = event < decode.payloads.size() ? decode.payloads[event] : 0;
     drawn.prefill_us = event < prefill.collectives.size() ? prefill.collectives[event] : 0;
     drawn.decode_us = event < decode.collectives.size() ? decode.collectives[event] : 0;
     drawn.width = drawn.height = 36;
@@ -163,8 +167,9 @@ private:
     drawn.title = own ? last_component(node.module) : node.name;
     drawn.strategy = own ? row->strategy : node.strategy;
     if (own) weights(drawn, *row);
-    const float columns = static_cast<float>(std::max(drawn.title.size() + (own ? drawn.strategy.size() + 4 : 0),
-                                                      own ? to_string(drawn.local).size() + 12 : 0));
+    const float columns = static_cast<float>(
+        std::max(drawn.title.size() + (own ? std::max<std::size_t>(drawn.strategy.size(), 7) + 6 : 0),
+                 own ? to_string(drawn.local).size() + 12 : 0));
     drawn.width = std::max(64.0F, columns * kLetter + 2 * kPad);
     drawn.height = own ? 2 * kLine + 1.4F * kPad : kLine + kPad;
   }

@@ -24,10 +24,11 @@ struct DrawnNode {
   std::string title, strategy;
   std::string code;  // of the first problem there
   float x = 0, y = 0, width = 0, height = 0;
-  std::int64_t bytes = 0;                // of weights on the heaviest rank, of one layer; of a collective its payload
-  Shape local;                           // of the weight, on the heaviest rank
-  double prefill_us = 0, decode_us = 0;  // of one pass over the layer
-  int event = -1;                        // collective: index into the trace's forward list
+  std::int64_t bytes = 0;  // of weights on the heaviest rank, of one layer; of a collective its payload
+  Shape local;             // of the weight, on the heaviest rank
+  std::int64_t prefill_bytes = 0, decode_bytes = 0;  // payload of a collective in each phase
+  double prefill_us = 0, decode_us = 0;              // of one pass over the layer
+  int event = -1;                                    // collective: index into the trace's forward list
 };
 
 struct DrawnEdge {

@@ -73,7 +73,7 @@ void scope_choice(App& app, Ui& ui, const ModuleRow& row) {
 
 void pair(Ui& ui, const char* name, const std::string& value) {
   ui.dim(name);
-  ImGui::SameLine(ui.px(86));
+  ImGui::SameLine(ui.px(92));
   ui.wrapped(value);
 }
 
@@ -89,8 +89,8 @@ void layouts(App& app, Ui& ui) {
     if (is_selected(e.to)) in.push_back(text);
     if (is_selected(e.from)) out.push_back(text);
   }
-  if (!in.empty()) pair(ui, "in", cli::joined(cli::distinct(in), "; "));
-  if (!out.empty()) pair(ui, "out", cli::joined(cli::distinct(out), "; "));
+  if (!in.empty()) pair(ui, "in, prompt", cli::joined(cli::distinct(in), "; "));
+  if (!out.empty()) pair(ui, "out, prompt", cli::joined(cli::distinct(out), "; "));
 }
 
 void collectives(App& app, Ui& ui, const ModuleRow& row) {

@@ -67,11 +67,13 @@ void perform_keys(App& app, const FrameInput& input) {
 
 void tabs(App& app, Ui& ui, const char* id, const std::vector<std::string>& names, std::string& current) {
   const PathScope scope(ui, id);
+  const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (i > 0) ImGui::SameLine(0, ui.px(3));
     std::string label = panel_title(names[i]);
     if (names[i] == "problems" && app.results.a.report)
       label += " " + std::to_string(app.results.a.report->problems.size());
+    const float width = ImGui::CalcTextSize(label.c_str()).x + 2 * ImGui::GetStyle().FramePadding.x + ui.px(3);
+    if (i > 0 && ImGui::GetItemRectMax().x + width < right) ImGui::SameLine(0, ui.px(3));
     if (ui.button(names[i].c_str(), label, true, "double click maximises", names[i] == current)) current = names[i];
     if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(0)) app.view.alone = names[i];
   }
@@ -80,6 +82,17 @@ void tabs(App& app, Ui& ui, const char* id, const std::vector<std::string>& name
 void panel_child(App& app, Ui& ui, const std::string& name, ImVec2 size, bool scrolls = true) {
   ImGui::BeginChild(name.c_str(), size, true, scrolls ? 0 : ImGuiWindowFlags_NoScrollbar);
   draw_panel(app, ui, name);
+  ImGui::EndChild();
+}
+
+// A column of tabs and the panel that is chosen.
+void tabbed(App& app, Ui& ui, const char* id, const std::vector<std::string>& names, std::string& current, ImVec2 size,
+            bool scrolls) {
+  ImGui::PushStyleColor(ImGuiCol_ChildBg, ui.color(ui.theme->background));
+  ImGui::BeginChild(id, size);
+  ImGui::PopStyleColor();
+  tabs(app, ui, id, names, current);
+  panel_child(app, ui, current, {0, 0}, scrolls);
   ImGui::EndChild();
 }
 
@@ -130,7 +143,8 @@ void menu_bar(App& app, Ui& ui) {
   menu(app, ui, "File", {open, save, save_as, export_panel, snapshot, quit});
   menu(app, ui, "Edit", {undo, redo, copy_command});
   menu(app, ui, "View",
-       {fit, fit_all, cycle_overlay, font_larger, font_smaller, font_reset, toggle_theme, maximise, reset_layout});
+       {workspace_1, workspace_2, workspace_3, workspace_4, workspace_5, fit, fit_all, cycle_overlay, font_larger,
+        font_smaller, font_reset, toggle_theme, maximise, reset_layout});
   menu(app, ui, "Plan", {next_plan, previous_plan, swap_sides, make_baseline, close_plan});
   menu(app, ui, "Problems", {next_problem, previous_problem, apply_fix});
   menu(app, ui, "Help", {help, palette, find_module});
@@ -186,21 +200,13 @@ void body(App& app, Ui& ui) {
   splitter(ui, "split-left", ImGuiAxis_X, v.left_width, true, height);
   ImGui::SameLine(0, 0);
   ImGui::BeginGroup();
-  inside([&] {
-    ImGui::BeginGroup();
-    tabs(app, ui, "Center", kCenterPanels, v.center);
-    panel_child(app, ui, v.center, {middle, top - ImGui::GetFrameHeightWithSpacing()}, false);
-    ImGui::EndGroup();
-  });
+  inside([&] { tabbed(app, ui, "Center", kCenterPanels, v.center, {middle, top}, false); });
   ImGui::SameLine(0, 0);
   splitter(ui, "split-right", ImGuiAxis_X, v.right_width, false, top);
   ImGui::SameLine(0, 0);
   inside([&] { panel_child(app, ui, "inspector", {right, top}); });
   splitter(ui, "split-bottom", ImGuiAxis_Y, v.bottom_height, false, middle + gap + right);
-  inside([&] {
-    tabs(app, ui, "Bottom", kBottomPanels, v.bottom);
-    panel_child(app, ui, v.bottom, {middle + gap + right, bottom - ImGui::GetFrameHeightWithSpacing()});
-  });
+  inside([&] { tabbed(app, ui, "Bottom", kBottomPanels, v.bottom, {middle + gap + right, bottom}, true); });
   ImGui::EndGroup();
   ImGui::PopStyleVar();
 }
@@ -216,7 +222,8 @@ void main_window(App& app, Ui& ui) {
 void alone_window(App& app, Ui& ui) {
   if (std::find(kCenterPanels.begin(), kCenterPanels.end(), app.view.alone) != kCenterPanels.end())
     app.view.center = app.view.alone;
-  ui.heading(panel_title(app.view.alone));
+  const bool has_heading = app.view.alone == "inspector" || app.view.alone == "setup" || app.view.alone == "modules";
+  if (!has_heading) ui.heading(panel_title(app.view.alone));
   panel_child(app, ui, app.view.alone, {0, 0});
 }
 

@@ -71,13 +71,22 @@ private:
     return {low_.x + (x - app_.view.graph.x) * zoom_, low_.y + (y - app_.view.graph.y) * zoom_};
   }
   bool hidden(ImVec2 a, ImVec2 b) const { return b.x < low_.x || b.y < low_.y || a.x > high().x || a.y > high().y; }
+  std::int64_t payload(const DrawnNode& n) const {
+    const std::int64_t bytes = app_.view.phase == PhaseShown::prefill ? n.prefill_bytes : n.decode_bytes;
+    return bytes > 0 ? bytes : n.bytes;
+  }
   double time(const DrawnNode& n) const { return app_.view.phase == PhaseShown::prefill ? n.prefill_us : n.decode_us; }
 
-  // The widest segment across, from the top: a whole model in one picture cannot be read.
+  // All nodes across, from the top or around the selection: a whole model in one picture cannot be read.
   void fit(GraphView& v) const {
     const GraphDrawing& g = app_.graph;
-    v.zoom = std::clamp(std::min(size_.x / (g.width + 40), ui_.scale), 0.3F, ui_.scale);
-    v.x = (g.width - size_.x / v.zoom) / 2;
+    float left = g.width, right = 0;
+    for (const DrawnNode& n : g.nodes) {
+      left = std::min(left, n.x);
+      right = std::max(right, n.x + n.width);
+    }
+    v.zoom = std::clamp(size_.x / (right - left + 60), 0.8F * ui_.scale, 1.1F * ui_.scale);
+    v.x = (left + right - size_.x / v.zoom) / 2;
     v.y = -14;
     for (const DrawnNode& n : g.nodes)
       if (n.module_row >= 0 && n.kind == NodeKind::module &&
@@ -183,7 +192,7 @@ private:
     const float letters = 7.8F * static_cast<float>(n.title.size());
     label(n.x + n.width / 2 - letters / 2 - 1, n.y + n.height / 2 - 8, n.title, ui_.color(ui_.theme->text), 1,
           ui_.fonts.bold);
-    label(n.x + n.width + 6, n.y + 4, cli::bytes_text(n.bytes, cli::Units::iec), ui_.color(ui_.theme->dim), 0.85F);
+    label(n.x + n.width + 6, n.y + 4, cli::bytes_text(payload(n), cli::Units::iec), ui_.color(ui_.theme->dim), 0.85F);
     if (time(n) > 0)
       label(n.x + n.width + 6, n.y + 18, cli::time_text(time(n) * 1e-6), ui_.color(ui_.theme->dim), 0.85F);
   }
@@ -201,7 +210,7 @@ private:
     if (n.kind == NodeKind::module)
       text += "\n" + (n.strategy.empty() ? std::string("no rule") : n.strategy) + ", " + to_string(n.local) +
               " on the heaviest rank, " + cli::bytes_text(n.bytes, cli::Units::iec);
-    if (n.kind == NodeKind::collective) text += "\npayload " + cli::bytes_text(n.bytes, cli::Units::iec);
+    if (n.kind == NodeKind::collective) text += "\npayload " + cli::bytes_text(payload(n), cli::Units::iec);
     if (n.prefill_us > 0) text += "\nprefill " + cli::time_text(n.prefill_us * 1e-6) + " a layer";
     if (n.decode_us > 0) text += "\ndecode " + cli::time_text(n.decode_us * 1e-6) + " a layer";
     return text;

@@ -38,7 +38,7 @@ void figure_cell(App& app, Ui& ui, const Figure& f, std::size_t index, ImVec2 si
   list->AddText({x, low.y + ui.px(5)}, ui.color(ui.theme->dim), (f.name + (f.is_bad ? "  !" : "")).c_str());
   list->AddText(ui.fonts.bold, ui.fonts.bold->FontSize * 1.15F, {x, low.y + ui.px(6) + line}, ui.color(ui.theme->text),
                 f.value.c_str());
-  const std::string difference = f.difference.empty() ? "" : "vs B  " + f.difference;
+  const std::string difference = f.difference.empty() ? "B is the same" : "vs B  " + f.difference;
   list->AddText({x, low.y + ui.px(12) + 2 * line}, ui.color(trend_color(ui, f.trend)), difference.c_str());
   list->PopClipRect();
   ui.tip(f.explanation);

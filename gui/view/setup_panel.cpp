@@ -190,8 +190,8 @@ void modules_panel(App& app, Ui& ui) {
     const std::string aside = row.strategy.empty() ? "-" : row.strategy;
     const float width = ImGui::CalcTextSize(aside.c_str()).x,
                 from = low.x + indent + ImGui::CalcTextSize(("   " + label_text).c_str()).x;
-    if (high.x - width - ui.px(6) > from)
-      list->AddText({high.x - width - ui.px(2), low.y}, ui.color(ui.theme->dim), aside.c_str());
+    if (high.x - width - ui.px(12) > from)
+      list->AddText({high.x - width - ui.px(8), low.y}, ui.color(ui.theme->dim), aside.c_str());
   }
   ImGui::EndChild();
 }

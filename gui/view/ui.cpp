@@ -206,7 +206,7 @@ void apply_style(Ui& ui) {
   set(ImGuiCol_ScrollbarBg, t.panel);
   set(ImGuiCol_ScrollbarGrab, t.line);
   set(ImGuiCol_CheckMark, t.accent);
-  set(ImGuiCol_SliderGrab, t.accent);
+  set(ImGuiCol_SliderGrab, t.accent, 0.55F);
   set(ImGuiCol_SliderGrabActive, t.accent);
   set(ImGuiCol_Button, t.raised);
   set(ImGuiCol_ButtonHovered, t.line);
