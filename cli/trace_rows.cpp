@@ -141,14 +141,14 @@ MeasuredTable exchange_table(const std::map<Exchange, std::vector<double>>& exch
                              const Hardware& hardware, std::vector<std::string>& notes) {
   std::map<std::tuple<CollectiveOp, int, bool>, std::size_t> sizes;
   for (const auto& [e, times] : exchanges) ++sizes[{e.op, e.ranks, e.nccl}];
-  MeasuredTable table{file, {"gpu", "op", "impl", "dtype", "bytes", "ranks", "nodes", "time_us"}, {}};
+  MeasuredTable table{file, {"gpu", "source", "op", "impl", "dtype", "bytes", "ranks", "nodes", "time_us"}, {}};
   for (const auto& [e, times] : exchanges) {
     if (sizes[{e.op, e.ranks, e.nccl}] < kLeastSizes) continue;
     const int per_node = std::max(hardware.devices_per_node, 1);
     table.rows.push_back(
         {0,
-         {"", to_string(e.op), e.nccl ? "nccl" : "vllm_custom_graph", to_string(e.dtype), std::to_string(e.bytes),
-          std::to_string(e.ranks), std::to_string((e.ranks + per_node - 1) / per_node),
+         {"", "trace", to_string(e.op), e.nccl ? "nccl" : "vllm_custom_graph", to_string(e.dtype),
+          std::to_string(e.bytes), std::to_string(e.ranks), std::to_string((e.ranks + per_node - 1) / per_node),
           number(*std::min_element(times.begin(), times.end()))}});
   }
   for (const auto& [what, count] : sizes)

@@ -2,7 +2,9 @@
 #include <sstream>
 
 #include "core/json.h"
+#include "core/text_file.h"
 #include "tests/catch.hpp"
+#include "tests/scratch.h"
 #include "tests/smoke/json_schema.h"
 #include "tests/smoke/program.h"
 
@@ -32,6 +34,22 @@ TEST_CASE("documents: report in every detail, for dense and expert models, right
   check_document("report -m microsoft/Phi-3-mini-4k-instruct --tp 4 --detail shards --dialect 4.57", "report");
   check_document("report -m llama-3.1-8b --tp 2 --phase decode --detail events " + std::string(kBadPlan), "report");
   check_document("report -m gpt2 --tp 1,2", "report");
+}
+
+TEST_CASE("documents: evaluate, and a profile that calibrate writes", "[schema]") {
+  check_document("evaluate tests/golden/cases/sim-evaluate-operators/rows.csv", "evaluate");
+  const Scratch scratch;
+  const std::string profile = scratch.path("profile.json");
+  const ProgramRun run =
+      run_tpsim("calibrate --hw h100-sxm tests/golden/cases/sim-calibrate-trace/trace.json -o " + profile);
+  REQUIRE(run.exit == 0);
+  const auto text = read_text_file(profile, 64u << 20);
+  REQUIRE(text.has_value());
+  const auto document = parse_json(*text, profile);
+  REQUIRE(document.has_value());
+  const auto faults = validate(*document, load_schema("calibration"));
+  for (std::size_t i = 0; i < faults.size() && i < 5; ++i) FAIL_CHECK(faults[i]);
+  CHECK(run_tpsim("report -m llama-3.1-8b --tp 2 --profile " + profile).exit == 0);
 }
 
 TEST_CASE("documents: rows of a sweep", "[schema]") {
