@@ -4,13 +4,13 @@
 #include "cli/document.h"
 #include "cli/flags.h"
 #include "cli/inputs.h"
+#include "cli/measurement_output.h"
+#include "cli/output.h"
 #include "cli/problems.h"
 #include "cli/run_ranks.h"
-#include "cli/sizes.h"
+#include "cli/run_setup.h"
 #include "cli/text.h"
-#include "cli/values.h"
 #include "exec/interrupt.h"
-#include "exec/run_input.h"
 #include "exec/run_plan.h"
 
 namespace tpsim::cli {
@@ -18,99 +18,7 @@ namespace {
 
 constexpr int kExitWrong = 5;
 constexpr int kExitInterrupted = 128;  // plus the signal
-constexpr std::int64_t kDefaultTokens = 16;
 constexpr int kErrorDecimals = 12;
-
-// Everything that a run needs, loaded.
-struct Loaded {
-  ModelInput model;
-  PlanInput plan;
-  StrategySet custom;
-  std::unique_ptr<exec::Weights> weights;
-  std::string weight_source;
-  exec::RunInput input;
-  int tp = 1;
-  DType dtype = DType::fp32;
-};
-
-Result<DType> run_dtype(const Options& options, const Model& model) {
-  const DType dtype = options.dtype.value_or(parse_dtype(model.dtype).value_or(DType::fp32));
-  if (dtype == DType::fp32 || dtype == DType::bf16 || dtype == DType::fp16) return dtype;
-  Error error = usage_error(std::string("a run computes in fp32, bf16 or fp16, not in ") + to_string(dtype));
-  error.fixes = {"--dtype bf16"};
-  return error;
-}
-
-Result<void> load_weights(Loaded& loaded, const Options& options) {
-  const auto& checkpoint = loaded.model.source.checkpoint;
-  if (!checkpoint || options.seed) {
-    loaded.weights = exec::seeded_weights(static_cast<std::uint64_t>(options.seed.value_or(0)));
-    loaded.weight_source = "seed " + std::to_string(options.seed.value_or(0));
-    return {};
-  }
-  auto weights = exec::open_weights(loaded.model.model, *checkpoint);
-  if (!weights) return weights.error();
-  loaded.weights = *std::move(weights);
-  loaded.weight_source = checkpoint->files.empty() ? std::string("checkpoint") : checkpoint->files.front();
-  return {};
-}
-
-Result<void> load_ids(Loaded& loaded, const Options& options) {
-  const std::int64_t vocabulary = loaded.model.model.vocab_size;
-  if (options.input) {
-    auto input = exec::read_run_input(*options.input, vocabulary);
-    if (!input) return input.error();
-    loaded.input = *std::move(input);
-    return {};
-  }
-  loaded.input = exec::seeded_input(options.batch.value_or(1), options.prompt.value_or(kDefaultTokens), vocabulary,
-                                    static_cast<std::uint64_t>(options.seed.value_or(0)));
-  return {};
-}
-
-// In place: the weights refer to the model.
-Result<void> load(const Options& options, Loaded& loaded) {
-  auto model = load_model(options);
-  if (!model) return model.error();
-  auto plan = load_plan(options);
-  if (!plan) return plan.error();
-  auto custom = load_strategies(options);
-  if (!custom) return custom.error();
-  AnalysisRequest request;
-  request.dialect = options.dialect;
-  request.parallelism.ep = options.ep;
-  request.plan = plan->choice;
-  request.custom = *custom;
-  const auto tp = run_tp(options, model->model, request);
-  if (!tp) return tp.error();
-  loaded.model = *std::move(model);
-  loaded.plan = *std::move(plan);
-  loaded.custom = *std::move(custom);
-  loaded.tp = *tp;
-  const auto dtype = run_dtype(options, loaded.model.model);
-  if (!dtype) return dtype.error();
-  loaded.dtype = *dtype;
-  if (auto done = load_weights(loaded, options); !done) return done.error();
-  return load_ids(loaded, options);
-}
-
-exec::RunRequest request_of(const Loaded& loaded, const Options& options) {
-  exec::RunRequest request;
-  request.model = &loaded.model.model;
-  request.analysis.dialect = options.dialect;
-  request.analysis.parallelism.tp = loaded.tp;
-  request.analysis.parallelism.ep = options.ep;
-  request.analysis.plan = loaded.plan.choice;
-  request.analysis.custom = loaded.custom;
-  request.weights = loaded.weights.get();
-  request.ids_shape = loaded.input.ids_shape;
-  request.ids = loaded.input.ids;
-  request.reference_logits = loaded.input.logits;
-  request.dtype = loaded.dtype;
-  request.float64 = options.float64;
-  request.generate = static_cast<int>(options.generate.value_or(0));
-  return request;
-}
 
 // For people: three digits.
 std::string size_text(double value) {
@@ -190,7 +98,7 @@ void write_numeric(JsonWriter& json, const exec::RunOutcome& outcome, const Opti
   json.end_object();
 }
 
-void write_json(JsonWriter& json, const Loaded& loaded, const exec::RunOutcome& outcome, const Options& options) {
+void write_json(JsonWriter& json, const RunSetup& loaded, const exec::RunOutcome& outcome, const Options& options) {
   json.begin_object();
   json.member("schema", "tpsim.run/1");
   json.member("model", loaded.model.source.id);
@@ -209,6 +117,7 @@ void write_json(JsonWriter& json, const Loaded& loaded, const exec::RunOutcome& 
   merge(problems, outcome.analysis.diagnostics, loaded.tp);
   json.key("problems");
   write_problems(json, problems);
+  if (outcome.measurement) write_measurement(json, loaded, options, *outcome.measurement);
   json.end_object();
 }
 
@@ -240,7 +149,7 @@ Table layer_table(const exec::RunOutcome& outcome) {
   return table;
 }
 
-std::vector<std::string> heading_of(const Loaded& loaded, const exec::RunOutcome& outcome) {
+std::vector<std::string> heading_of(const RunSetup& loaded, const exec::RunOutcome& outcome) {
   std::vector<std::string> lines;
   std::string verdict = outcome.verdict == Verdict::right ? "RIGHT: the sharded run gives the unsharded model's numbers"
                         : outcome.verdict == Verdict::wrong
@@ -279,6 +188,22 @@ int exit_code_of(const exec::RunOutcome& outcome) {
   return outcome.verdict == Verdict::right && outcome.events_as_analysed ? kExitYes : kExitWrong;
 }
 
+// A measurement goes into the file of -o; people still see the table.
+Result<void> keep_result(Context& context, Document document) {
+  std::string text;
+  JsonWriter json(text);
+  document.json(json);
+  if (auto written = write_file(*context.options.output, text + "\n"); !written) return written;
+  context.output_written = true;
+  Options options = context.options;
+  options.output.reset();
+  options.format = Format::table;
+  Context people{context.command, options, context.terminal, context.err_terminal, {}, {}};
+  if (auto shown = emit(people, std::move(document)); !shown) return shown;
+  context.out = std::move(people.out);
+  return {};
+}
+
 Result<int> interrupted(Context& context) {
   context.err = "error: " + exec::interrupted_error().message + "; nothing was written\n";
   context.output_written = true;
@@ -290,8 +215,8 @@ Result<int> run(Context& context) {
   const exec::InterruptGuard guard;
   auto ranks = ranks_of(options);
   if (!ranks) return ranks.error();
-  Loaded loaded;
-  if (auto done = load(options, loaded); !done) return ranks->given_up(done.error());
+  RunSetup loaded;
+  if (auto done = load_run(options, loaded); !done) return ranks->given_up(done.error());
   if (ranks->by_mpirun) {
     auto code = run_by_mpirun(context, std::max(loaded.tp, options.ep));
     return !code && exec::interrupt_signal() != 0 ? interrupted(context) : std::move(code);
@@ -305,10 +230,13 @@ Result<int> run(Context& context) {
   Document document;
   document.title = "Run of " + loaded.model.source.id + " at TP " + std::to_string(loaded.tp);
   document.heading = heading_of(loaded, *outcome);
-  document.table = layer_table(*outcome);
+  document.table = outcome->measurement && !options.details.layers ? measurement_table(*outcome->measurement)
+                                                                   : layer_table(*outcome);
   document.notes = notes_of(*outcome);
   document.json = [&](JsonWriter& json) { write_json(json, loaded, *outcome, options); };
-  if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
+  const bool keeps = outcome->measurement && options.output && output_format(options) == Format::json;
+  const auto shown = keeps ? keep_result(context, std::move(document)) : emit(context, std::move(document));
+  if (!shown) return shown.error();
   return exit_code_of(*outcome);
 }
 
@@ -324,13 +252,15 @@ Command run_command() {
   command.in_usage = {"plan", "tp", "input"};
   command.examples = {{"tpsim run -m DIR -p auto --tp 2 --dtype fp32", "weights of DIR, ids from a seed"},
                       {"tpsim run -m DIR -p auto --comm mpi -n 4", "4 processes"},
-                      {"tpsim run -m DIR -p plan.json --tp 4 --input io.safetensors --json", ""}};
+                      {"tpsim run -m DIR -p plan.json --tp 4 --input io.safetensors --json", ""},
+                      {"tpsim run -m DIR --tp 2 --prompt 512 --iters 20 -o run.json", "measures, for tpsim validate"}};
   command.description =
       "Every rank is a thread with its own shards, or with --comm mpi a process; mpirun -n N tpsim run ... works, too. "
-      "The verdict compares the logits with those of the unsharded model, "
-      "which is run "
-      "first, against the band that rounding explains; --detail layers shows every layer. Exit code 5: executed but "
-      "wrong.";
+      "The verdict compares the logits with those of the unsharded model, which is run first, against the band that "
+      "rounding explains; --detail layers shows every layer. With --iters the prompt and a step of decoding are "
+      "repeated under the clock, each operation and collective by itself; -o FILE.json keeps the measurement. Exit "
+      "code "
+      "5: executed but wrong.";
   command.run = run;
   return command;
 }

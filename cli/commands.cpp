@@ -18,6 +18,7 @@ const std::vector<Command>& all_commands() {
                                                 redistribute_command(),
                                                 sweep_command(),
                                                 run_command(),
+                                                validate_command(),
                                                 evaluate_command(),
                                                 calibrate_command(),
                                                 gui_command(),

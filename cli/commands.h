@@ -27,6 +27,7 @@ Command memory_command();
 Command comm_command();
 Command redistribute_command();
 Command run_command();
+Command validate_command();
 Command evaluate_command();
 Command calibrate_command();
 Command gui_command();

@@ -198,6 +198,16 @@ Result<void> set_factor(Options& options, Text value) {
   return {};
 }
 
+Result<void> set_tolerance(Options& options, Text value) {
+  if (value.ends_with('%')) value.remove_suffix(1);
+  double percent = 0;
+  const auto [end, status] = std::from_chars(value.data(), value.data() + value.size(), percent);
+  if (status != std::errc() || end != value.data() + value.size() || !(percent > 0) || percent > 1e6)
+    return usage_error("\"" + std::string(value) + "\" is not a percentage above 0");
+  options.tolerance = percent / 100;
+  return {};
+}
+
 Result<void> raise_verbosity(Options& options, Text) {
   ++options.verbosity;
   return {};
@@ -249,6 +259,15 @@ constexpr std::array kFlags = {
     Flag{"ranks", 'n', "N", kIn, kRunFlags, "number of ranks (default: --tp, or as many as mpirun has started)",
          set_number<&Options::ranks, 1, kMaxRanks>},
     Flag{"float64", 0, "", kIn, kRunFlags, "compute in double precision", set_true<&Options::float64>},
+    Flag{"iters", 0, "N", kAct, kRunFlags,
+         "measure N times after the comparison: the prompt, and a step of decoding (run: none, validate: 20)",
+         set_number<&Options::iterations, 1, 10'000>},
+    Flag{"warmup", 0, "N", kAct, kRunFlags, "passes before those that are measured (default: 3)",
+         set_number<&Options::warmup, 0, 10'000>},
+    Flag{"result", 0, "FILE", kIn, kValidateFlags, "what tpsim run --iters N -o FILE.json has written",
+         set_text<&Options::result>},
+    Flag{"tolerance", 0, "PERCENT", kAct, kValidateFlags,
+         "largest error of the time of a pass before the exit code is 5 (default: 15)", set_tolerance},
     Flag{"profile", 0, "FILE", kIn, kHardwareFlags, "calibration in place of the built-in one (from tpsim calibrate)",
          set_text<&Options::profile>},
     Flag{

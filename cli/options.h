@@ -86,6 +86,12 @@ struct Options {
   std::optional<std::int64_t> seed;
   std::optional<int> ranks;
   bool float64 = false;
+  std::optional<int> iterations, warmup;
+
+  // Of measurements
+  std::optional<std::string> result;
+  double tolerance = 0.15;
+  bool here = false;
 
   // Of the visualizer
   std::optional<std::string> snapshot, window_size, theme, workspace, panel, select, script, dump_ui, font;

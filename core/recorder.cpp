@@ -39,6 +39,7 @@ RecordedOp* append(Machine& m, RecordedOp op, const std::vector<const TensorStat
                    const std::vector<TensorState*>& results) {
   op.module = m.module;
   op.data_dependent = m.data_dependent;
+  op.operations = m.trace == nullptr ? 0 : m.trace->operations.size();
   for (const TensorState* x : inputs) op.inputs.push_back(x == nullptr ? -1 : x->value);
   for (TensorState* x : results) {
     x->value = m.recorder->new_value();

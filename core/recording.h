@@ -26,10 +26,10 @@ enum class Primitive {
   own_routes,   // weights, indices; ints: experts, ranks, 1 = weights are dense columns. Zeroes the weights of others'
                 // experts and counts indices from this rank's first expert; others get the number of experts per rank
   expert_rows,  // x, indices, weights; ints: expert -> rows of x routed to it, their weights [rows, 1]
-  add_expert_rows,  // sum, rows, indices; ints: expert
-  zeros,            // like
-  send_to_experts,  // x, indices, weights; ints: experts -> the rows that this rank's experts get, their experts
-                    // counted from the first own one, weights of 1
+  add_expert_rows,   // sum, rows, indices; ints: expert
+  zeros,             // like
+  send_to_experts,   // x, indices, weights; ints: experts -> the rows that this rank's experts get, their experts
+                     // counted from the first own one, weights of 1
   return_to_tokens,  // rows -> x's shape: the results where their tokens came from, weighted and summed
   reduce,            // all_reduce
   gather,            // all_gather; ints: dim; ranges: extents of the ranks' pieces
@@ -49,6 +49,8 @@ struct RecordedOp {
   std::string text;
   std::vector<std::vector<Range>> ranges;  // by rank
   bool data_dependent = false;             // the first extents depend on routing
+  std::size_t operations =
+      0;  // of the Analysis' trace that were noted up to here: those since the entry before are this
 };
 
 // What a module's call returned (its first tensor), and how that lies on the ranks.

@@ -13,7 +13,8 @@ Result<std::vector<Recorded>> record(const RunRequest& request, AnalysisRequest 
   analysis.workload.batch = request.ids_shape[0];
   analysis.workload.tokens = request.ids_shape[1];
   analysis.workload.weights = analysis.workload.activations = analysis.workload.kv_cache = request.dtype;
-  for (int step = 0; step <= std::max(0, request.generate - 1); ++step) {
+  const int measured = request.iterations > 0 ? 2 : 1;
+  for (int step = 0; step < std::max(measured, request.generate); ++step) {
     if (run_stopped()) return stop_reason();
     Recorded pass;
     auto analysed = analyze(*request.model, analysis, &pass.recording);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "exec/measure_rank.h"
 #include "exec/rank_reports.h"
 #include "exec/tensor_broadcast.h"
 #include "exec/thread_ranks.h"
@@ -158,6 +159,17 @@ private:
     outcome_.events_as_analysed = outcome_.events == analysed_events(outcome_.analysis, outcome_.events);
     outcome_.generated = std::move(mine->generated);
     judge(*by_rank);
+    return measured();
+  }
+
+  Result<void> measured() {
+    if (request_.iterations == 0) return {};
+    RankRun<Real> rank(*request_.model, *request_.weights, communicator_, rounding_of(request_.dtype));
+    auto measurement =
+        measure<Real>(rank, communicator_, passes_.sharded, make_ids<Real>(request_.ids_shape, request_.ids),
+                      {request_.warmup, request_.iterations});
+    if (!measurement) return measurement.error();
+    outcome_.measurement = *std::move(measurement);
     return {};
   }
 

@@ -1,6 +1,7 @@
 #include "exec/rank_run.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -11,6 +12,8 @@
 
 namespace tpsim::exec {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 template <class Real>
 constexpr Scalar kScalar = std::is_same_v<Real, double> ? Scalar::float64 : Scalar::float32;
@@ -24,17 +27,6 @@ Numbers numbers_of(Tensor<Real>& x) {
 std::string joined(const std::string& prefix, const std::string& module) {
   if (prefix.empty()) return module;
   return module.empty() ? prefix : prefix + "." + module;
-}
-
-bool is_communication(Primitive primitive) {
-  switch (primitive) {
-    case Primitive::reduce:
-    case Primitive::gather:
-    case Primitive::scatter:
-    case Primitive::send_to_experts:
-    case Primitive::return_to_tokens: return true;
-    default: return false;
-  }
 }
 
 // For each value the last operation that needs it; values that leave the trace are kept to its end.
@@ -88,6 +80,17 @@ Tensor<Real> by_rank(const Tensor<Real>& x, int dim, int ranks, std::vector<std:
 }
 
 }  // namespace
+
+bool is_communication(Primitive primitive) {
+  switch (primitive) {
+    case Primitive::reduce:
+    case Primitive::gather:
+    case Primitive::scatter:
+    case Primitive::send_to_experts:
+    case Primitive::return_to_tokens: return true;
+    default: return false;
+  }
+}
 
 template <class Real>
 Result<Tensor<Real>> RankRun<Real>::forward(const Recorded& pass, const Tensor<Real>& ids, std::int64_t past,
@@ -143,7 +146,9 @@ Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Val
     show(i);
     if (run_stopped()) return stop_reason();
     const RecordedOp& op = trace.code[i];
+    const auto start = Clock::now();
     if (auto done = run_one(pass, step, i, values); !done) return done;
+    if (observer != nullptr) observer->operation_ran(step, i, Clock::now() - start, events_.size());
     for (const int input : op.inputs)
       if (input >= 0 && last[static_cast<std::size_t>(input)] <= i && leaves[static_cast<std::size_t>(input)] == 0)
         values[static_cast<std::size_t>(input)] = {};

@@ -10,6 +10,7 @@
 #include "core/analysis.h"
 #include "core/model.h"
 #include "core/recording.h"
+#include "core/units.h"
 #include "exec/communicator.h"
 #include "exec/executed_event.h"
 #include "exec/operations.h"
@@ -29,6 +30,8 @@ public:
   virtual ~RunObserver() = default;
   // A module's call returned `value` on this rank. `module`: full path.
   virtual void module_returned(const RecordedOutput& output, const std::string& module, const Tensor<Real>& value) = 0;
+  // Entry `index` of the trace of `step` took that long on this rank; `events`: collectives of the pass so far.
+  virtual void operation_ran(std::size_t /*step*/, std::size_t /*index*/, Seconds /*time*/, std::size_t /*events*/) {}
 };
 
 // A model under a plan, recorded for one shape of input.
@@ -36,6 +39,9 @@ struct Recorded {
   Analysis analysis;
   Recording recording;
 };
+
+// Whether ranks meet in it.
+bool is_communication(Primitive primitive);
 
 template <class Real>
 class RankRun {
@@ -49,6 +55,11 @@ public:
                                RunObserver<Real>* observer);
 
   const std::vector<ExecutedEvent>& events() const { return events_; }
+
+  // What operations keep from pass to pass, to run one pass again and again.
+  using States = std::map<std::pair<std::size_t, std::size_t>, OperationState<Real>>;  // by step and operation
+  const States& states() const { return states_; }
+  void set_states(const States& states) { states_ = states; }
 
 private:
   using Values = std::vector<Tensor<Real>>;
@@ -70,8 +81,8 @@ private:
   Rounding rounding_;
   std::int64_t past_ = 0;
   std::map<std::string, Tensor<Real>> parameters_;
-  std::map<std::pair<std::size_t, std::size_t>, OperationState<Real>> states_;  // by step and operation
-  std::vector<ExchangePointer> exchanges_;                                      // tokens that are away
+  States states_;
+  std::vector<ExchangePointer> exchanges_;  // tokens that are away
   std::vector<ExecutedEvent> events_;
 };
 

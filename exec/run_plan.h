@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/analyze.h"
+#include "core/measurement.h"
 #include "core/model.h"
 #include "exec/communicator.h"
 #include "exec/compare.h"
@@ -31,6 +32,7 @@ struct RunRequest {
   bool float64 = false;                 // computes in double instead of float
   int generate = 0;                     // greedy tokens after the input
   std::optional<int> ranks_here;        // that share this machine's memory; none: all
+  int warmup = 0, iterations = 0;       // of the measurement behind the comparison; 0 iterations = none
 };
 
 struct RunOutcome {
@@ -45,6 +47,7 @@ struct RunOutcome {
   bool events_as_analysed = true;
   std::vector<std::vector<std::int64_t>> generated;  // by sequence
   std::vector<std::vector<std::int64_t>> generated_unsharded;
+  std::optional<Measurement> measurement;
 };
 
 // Errors: an operation without a kernel, weights that cannot be used, an interruption. A plan that raises is not run:

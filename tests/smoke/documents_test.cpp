@@ -105,6 +105,11 @@ TEST_CASE("documents: run", "[schema]") {
   check_document(tiny + "--tp 2 --comm pigeons", "error", 4);
 }
 
+TEST_CASE("documents: measured runs and validation", "[schema]") {
+  check_document("run -m tests/fixtures/run/config.json --tp 2 --dtype fp32 --iters 2 --json", "run");
+  check_document("validate --result tests/fixtures/run/tp2.json -m tests/fixtures/run/config.json --json", "validate", 5);
+}
+
 TEST_CASE("documents: errors", "[schema]") {
   check_document("report -m nothing-of-the-kind", "error", 2);
   check_document("report -m no/such/config.json", "error", 3);

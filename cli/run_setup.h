@@ -1,0 +1,31 @@
+// What the flags of a run name, loaded.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/inputs.h"
+#include "exec/run_input.h"
+#include "exec/run_plan.h"
+
+namespace tpsim::cli {
+
+// Everything that a run needs, loaded.
+struct RunSetup {
+  ModelInput model;
+  PlanInput plan;
+  StrategySet custom;
+  std::unique_ptr<exec::Weights> weights;
+  std::string weight_source;
+  exec::RunInput input;
+  int tp = 1;
+  DType dtype = DType::fp32;
+};
+
+// Model, plan, TP size and dtype.
+Result<void> load_planned_model(const Options& options, RunSetup& loaded);
+// All of it. In place: the weights refer to the model.
+Result<void> load_run(const Options& options, RunSetup& loaded);
+exec::RunRequest request_of(const RunSetup& loaded, const Options& options);
+
+}  // namespace tpsim::cli
