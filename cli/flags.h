@@ -33,8 +33,8 @@ enum FlagSet : unsigned {
   kStackFlags = 1u << 22,
   kGuiFlags = 1u << 25,  // --snapshot, --panel, ...
   kRunFlags = 1u << 20,  // --input, --backend, --comm, ...
-  kValidateFlags = 1u << 25,
-  kCalibrateFlags = 1u << 26,
+  kValidateFlags = 1u << 27,
+  kCalibrateFlags = 1u << 28,
 };
 
 struct Flag {
