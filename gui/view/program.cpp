@@ -109,6 +109,8 @@ Result<int> run_headless(Startup startup, const cli::Options& o, std::chrono::st
   (*host)->frame();
   const std::chrono::duration<double, std::milli> first = std::chrono::steady_clock::now() - start;
   (*host)->settle();
+  // A picture of an error is what scripts may want; others want the answer or the reason.
+  if (!o.script && (*host)->app().results.a.error) return *(*host)->app().results.a.error;
   if (o.script) {
     const auto text = read_text_file(*o.script, kMaxScript);
     if (!text) return text.error();

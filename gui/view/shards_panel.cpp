@@ -31,7 +31,7 @@ Picture place(const App& app, const Ui& ui, const ShardSpec& spec, ImVec2 low, I
   p.extent = p.dim >= 0 ? std::max<std::int64_t>(spec.shape[p.dim], 1) : 1;
   if (rank < 2 || !app.view.to_scale) return p;
   const double ratio = static_cast<double>(spec.shape[-1]) /
-                       static_cast<double>(std::max<std::int64_t>(spec.shape[rank == 3 ? 0 : -2], 1));
+                       static_cast<double>(std::max<std::int64_t>(spec.shape[rank == 3 && p.dim == 0 ? 0 : -2], 1));
   const float height = room.x / static_cast<float>(std::clamp(ratio, 0.2, 12.0));
   if (height < room.y) p.size.y = std::max(height, ui.px(70));
   if (height > room.y) p.size.x = std::max(room.y * static_cast<float>(std::clamp(ratio, 0.2, 12.0)), ui.px(160));
