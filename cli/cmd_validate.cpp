@@ -355,12 +355,12 @@ Command validate_command() {
   command.required = {"model"};
   command.instead_of_required = "result";
   command.in_usage = {"tp", "profile", "result", "tolerance"};
-  command.examples = {{"tpsim validate -m DIR --tp 2 --profile here.json", "runs, and compares"},
-                      {"tpsim validate --result run.json --profile here.json", "a run of before"}};
+  command.examples = {{"tpsim validate -m DIR --tp 2 --profile mine.json", "runs, and compares"},
+                      {"tpsim validate --result run.json --profile mine.json", "a run of before"}};
   command.description =
       "Shapes, bytes and collectives must be equal; times are shown with the error of the prediction and its 90 % "
-      "band. Without --hw and --profile the prediction is for a generic CPU; tpsim calibrate --here measures this "
-      "one. Exit code 5: other numbers than the unsharded model's, other calls than predicted, or a pass whose time is "
+      "band. Without --hw and --profile the prediction is for a generic CPU. Exit code 5: other numbers than the "
+      "unsharded model's, other calls than predicted, or a pass whose time is "
       "further off than --tolerance.";
   command.run = run;
   return command;
