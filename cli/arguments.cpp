@@ -182,8 +182,8 @@ private:
   // Flags of training need --phase train, and that a command that trains.
   Result<void> check_phase(const Command& command) const {
     const bool trains = invocation_.options.phase == Phase::train;
-    if (trains && (command.flags & kTrainingFlags) == 0)
-      return usage_error(std::string(command.name) + " knows no --phase train; report does");
+    if (trains && (command.flags & (kTrainingFlags | kRunFlags)) == 0)
+      return usage_error(std::string(command.name) + " knows no --phase train; report and run do");
     for (const Flag* flag : seen_) {
       if (trains && (flag->name == "ctx" || flag->name == "gen" || flag->name == "chunk" || flag->name == "kv-dtype"))
         return usage_error(flag_text(*flag) + " is no part of a training step; --prompt is its sequence length");

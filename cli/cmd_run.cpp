@@ -9,6 +9,8 @@
 #include "cli/problems.h"
 #include "cli/run_ranks.h"
 #include "cli/run_setup.h"
+#include "cli/run_training.h"
+#include "cli/run_values.h"
 #include "cli/text.h"
 #include "exec/interrupt.h"
 #include "exec/run_plan.h"
@@ -18,24 +20,6 @@ namespace {
 
 constexpr int kExitWrong = 5;
 constexpr int kExitInterrupted = 128;  // plus the signal
-constexpr int kErrorDecimals = 12;
-
-// For people: three digits.
-std::string size_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2e", value);
-  return text;
-}
-
-void write_error(JsonWriter& json, std::string_view name, const std::optional<exec::ErrorSize>& error) {
-  json.key(name);
-  if (!error) return json.null();
-  json.begin_object();
-  json.member("max_abs", error->max_abs, kErrorDecimals);
-  json.member("max_rel", error->max_rel, kErrorDecimals);
-  json.member("rms", error->rms, kErrorDecimals);
-  json.end_object();
-}
 
 void write_module(JsonWriter& json, const exec::ModuleError& module) {
   json.begin_object();
@@ -44,20 +28,6 @@ void write_module(JsonWriter& json, const exec::ModuleError& module) {
   json.member("inside", module.inside);
   write_error(json, "found", module.error);
   json.end_object();
-}
-
-void write_events(JsonWriter& json, const std::vector<exec::ExecutedEvent>& events) {
-  json.key("events");
-  json.begin_array();
-  for (const exec::ExecutedEvent& event : events) {
-    json.begin_object();
-    json.member("op", to_string(event.op));
-    json.member("module", event.module);
-    json.array("input_shape", event.input);
-    json.member("numel", event.input.numel());
-    json.end_object();
-  }
-  json.end_array();
 }
 
 void write_tokens(JsonWriter& json, std::string_view name, const std::vector<std::vector<std::int64_t>>& sequences) {
@@ -84,7 +54,7 @@ void write_numeric(JsonWriter& json, const exec::RunOutcome& outcome, const Opti
   else
     json.null();
   json.member("events_as_analysed", outcome.events_as_analysed);
-  write_events(json, outcome.events);
+  write_events(json, "events", outcome.events);
   if (options.details.layers) {
     json.key("layers");
     json.begin_array();
@@ -113,6 +83,7 @@ void write_json(JsonWriter& json, const RunSetup& loaded, const exec::RunOutcome
   json.member("batch", loaded.input.ids_shape[0]);
   json.member("tokens", loaded.input.ids_shape[1]);
   write_numeric(json, outcome, options);
+  if (outcome.training) write_training(json, outcome, options.details.layers);
   std::vector<Problem> problems;
   merge(problems, outcome.analysis.diagnostics, loaded.tp);
   json.key("problems");
@@ -151,10 +122,11 @@ Table layer_table(const exec::RunOutcome& outcome) {
 
 std::vector<std::string> heading_of(const RunSetup& loaded, const exec::RunOutcome& outcome) {
   std::vector<std::string> lines;
-  std::string verdict = outcome.verdict == Verdict::right ? "RIGHT: the sharded run gives the unsharded model's numbers"
-                        : outcome.verdict == Verdict::wrong
-                            ? "WRONG: the sharded run gives other numbers"
-                            : "ERROR: this version raises with the plan; it was not run";
+  std::string verdict =
+      outcome.training && outcome.verdict != Verdict::error ? training_verdict(outcome)
+      : outcome.verdict == Verdict::right ? "RIGHT: the sharded run gives the unsharded model's numbers"
+      : outcome.verdict == Verdict::wrong ? "WRONG: the sharded run gives other numbers"
+                                          : "ERROR: this version raises with the plan; it was not run";
   lines.push_back(verdict);
   lines.push_back("weights: " + loaded.weight_source + "; " + std::to_string(loaded.input.ids_shape[0]) + " x " +
                   std::to_string(loaded.input.ids_shape[1]) + " tokens, " + to_string(loaded.dtype));
@@ -174,6 +146,8 @@ std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
   if (outcome.verdict != Verdict::error)
     notes.push_back(plural(static_cast<std::int64_t>(outcome.events.size()), "collective") + " executed, " +
                     (outcome.events_as_analysed ? "the same as analysed" : "NOT those of the analysis"));
+  if (outcome.training)
+    for (std::string& note : training_notes(outcome)) notes.push_back(std::move(note));
   for (std::size_t b = 0; b < outcome.generated.size(); ++b) {
     std::string line = "sequence " + std::to_string(b) + ":";
     for (const std::int64_t token : outcome.generated[b]) line += " " + std::to_string(token);
@@ -185,7 +159,8 @@ std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
 
 int exit_code_of(const exec::RunOutcome& outcome) {
   if (outcome.verdict == Verdict::error) return kExitNo;
-  return outcome.verdict == Verdict::right && outcome.events_as_analysed ? kExitYes : kExitWrong;
+  const bool analysed = outcome.events_as_analysed && (!outcome.training || outcome.training->backward_as_analysed);
+  return outcome.verdict == Verdict::right && analysed ? kExitYes : kExitWrong;
 }
 
 // A measurement goes into the file of -o; people still see the table.
@@ -210,8 +185,18 @@ Result<int> interrupted(Context& context) {
   return kExitInterrupted + exec::interrupt_signal();
 }
 
+Result<void> check_phase(const Options& options) {
+  if (options.phase == Phase::train && options.iterations)
+    return usage_error("--iters repeats inference passes, not training steps");
+  if (options.phase == Phase::both || options.phase == Phase::train) return {};
+  Error error = usage_error("a run computes the prompt and what --gen asks for, or a training step");
+  error.fixes = {"--phase train", "leave out --phase"};
+  return error;
+}
+
 Result<int> run(Context& context) {
   const Options& options = context.options;
+  if (auto phase = check_phase(options); !phase) return phase.error();
   const exec::InterruptGuard guard;
   auto ranks = ranks_of(options);
   if (!ranks) return ranks.error();
@@ -230,8 +215,9 @@ Result<int> run(Context& context) {
   Document document;
   document.title = "Run of " + loaded.model.source.id + " at TP " + std::to_string(loaded.tp);
   document.heading = heading_of(loaded, *outcome);
-  document.table = outcome->measurement && !options.details.layers ? measurement_table(*outcome->measurement)
-                                                                   : layer_table(*outcome);
+  document.table = outcome->training                                 ? gradient_table(*outcome)
+                   : outcome->measurement && !options.details.layers ? measurement_table(*outcome->measurement)
+                                                                     : layer_table(*outcome);
   document.notes = notes_of(*outcome);
   document.json = [&](JsonWriter& json) { write_json(json, loaded, *outcome, options); };
   const bool keeps = outcome->measurement && options.output && output_format(options) == Format::json;
@@ -250,10 +236,12 @@ Command run_command() {
                   kReportFlags | kTableFlags;
   command.required = {"model"};
   command.in_usage = {"plan", "tp", "input"};
-  command.examples = {{"tpsim run -m DIR -p auto --tp 2 --dtype fp32", "weights of DIR, ids from a seed"},
-                      {"tpsim run -m DIR -p auto --comm mpi -n 4", "4 processes"},
-                      {"tpsim run -m DIR -p plan.json --tp 4 --input io.safetensors --json", ""},
-                      {"tpsim run -m DIR --tp 2 --prompt 512 --iters 20 -o run.json", "measures, for tpsim validate"}};
+  command.examples = {
+      {"tpsim run -m DIR -p auto --tp 2 --dtype fp32", "weights of DIR, ids from a seed"},
+      {"tpsim run -m DIR -p auto --comm mpi -n 4", "4 processes"},
+      {"tpsim run -m DIR -p plan.json --tp 4 --input io.safetensors --json", ""},
+      {"tpsim run -m DIR --tp 2 --prompt 512 --iters 20 -o run.json", "measures, for tpsim validate"},
+      {"tpsim run -m DIR -p auto --tp 2 --phase train", "a training step: gradients, and the way back"}};
   command.description =
       "Every rank is a thread with its own shards, or with --comm mpi a process; mpirun -n N tpsim run ... works, too. "
       "The verdict compares the logits with those of the unsharded model, which is run first, against the band that "

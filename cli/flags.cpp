@@ -251,6 +251,9 @@ constexpr std::array kFlags = {
     Flag{"input", 0, "FILE", kIn, kRunFlags,
          "safetensors with input_ids and, to compare with, logits (default: ids from the seed)",
          set_text<&Options::input>},
+    Flag{"gradients", 0, "FILE", kIn, kRunFlags,
+         "with --phase train: safetensors with the unsharded model's real gradients, by parameter, to compare with",
+         set_text<&Options::gradients>},
     Flag{"seed", 0, "N", kIn, kRunFlags, "of the weights where the model has none on disk, and of the ids (default: 0)",
          set_number<&Options::seed, 0, std::int64_t{1} << 62>},
     Flag{"backend", 0, "NAME", kIn, kRunFlags, "what computes: cpu (default)", set_text<&Options::backend>},
@@ -278,7 +281,7 @@ constexpr std::array kFlags = {
          "largest safetensors header to read (default: 100M)",
          set_number<&Options::max_header, 8, std::int64_t{1} << 32>},
 
-    Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags, "prefill, decode, both (default) or train", set_phase},
+    Flag{"phase", 0, "PHASE", kWork, kWorkloadFlags | kRunFlags, "prefill, decode, both (default) or train", set_phase},
     Flag{"batch", 'b', "N", kWork, kWorkloadFlags | kRunFlags, "sequences at a time (default: 8)",
          set_number<&Options::batch, 1, kMaxBatch>},
     Flag{"prompt", 0, "N", kWork, kWorkloadFlags | kRunFlags, "prompt tokens of each sequence (default: 2048)",

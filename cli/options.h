@@ -82,7 +82,7 @@ struct Options {
   std::optional<int> jobs;
 
   // Of runs
-  std::optional<std::string> input, backend, comm;
+  std::optional<std::string> input, gradients, backend, comm;
   std::optional<std::int64_t> seed;
   std::optional<int> ranks;
   bool float64 = false;

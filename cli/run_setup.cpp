@@ -43,6 +43,19 @@ Result<void> load_ids(RunSetup& loaded, const Options& options) {
   return {};
 }
 
+Result<void> load_gradients(RunSetup& loaded, const Options& options) {
+  if (!options.gradients) return {};
+  if (options.phase != Phase::train) {
+    Error error = usage_error("--gradients " + *options.gradients + " is about training");
+    error.fixes = {"--phase train"};
+    return error;
+  }
+  auto gradients = exec::read_gradients(*options.gradients);
+  if (!gradients) return gradients.error();
+  loaded.gradients = *std::move(gradients);
+  return {};
+}
+
 }  // namespace
 
 Result<void> load_planned_model(const Options& options, RunSetup& loaded) {
@@ -72,6 +85,7 @@ Result<void> load_planned_model(const Options& options, RunSetup& loaded) {
 Result<void> load_run(const Options& options, RunSetup& loaded) {
   if (auto done = load_planned_model(options, loaded); !done) return done;
   if (auto done = load_weights(loaded, options); !done) return done.error();
+  if (auto done = load_gradients(loaded, options); !done) return done.error();
   return load_ids(loaded, options);
 }
 
@@ -89,6 +103,8 @@ exec::RunRequest request_of(const RunSetup& loaded, const Options& options) {
   request.reference_logits = loaded.input.logits;
   request.dtype = loaded.dtype;
   request.float64 = options.float64;
+  request.train = options.phase == Phase::train;
+  request.reference_gradients = loaded.gradients;
   request.generate = static_cast<int>(options.generate.value_or(0));
   request.iterations = options.iterations.value_or(0);
   request.warmup = options.warmup.value_or(kDefaultWarmup);

@@ -1,8 +1,10 @@
 // What the flags of a run name, loaded.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/inputs.h"
 #include "exec/run_input.h"
@@ -18,6 +20,7 @@ struct RunSetup {
   std::unique_ptr<exec::Weights> weights;
   std::string weight_source;
   exec::RunInput input;
+  std::map<std::string, std::vector<float>> gradients;  // real ones
   int tp = 1;
   DType dtype = DType::fp32;
 };

@@ -158,7 +158,10 @@ Result<Analysis> analyze(const Model& model, const AnalysisRequest& request, Rec
     a.complete = false;
   } else {
     Recorder recorder;
-    if (recording != nullptr) m.recorder = &recorder;
+    if (recording != nullptr) {
+      recorder.recording.training = recording->training;
+      m.recorder = &recorder;
+    }
     ForwardRun run = run_forward(m, model, placed, request);
     if (recording != nullptr) *recording = std::move(recorder.recording);
     m.recorder = nullptr;

@@ -105,7 +105,7 @@ TensorState scattered(Machine& m, const TensorState& x, int dim, Machine::When w
 
 TensorState all_reduce(Machine& m, const TensorState& x, Machine::When when) {
   TensorState result = reduced(m, x, when);
-  note(m, Primitive::reduce, {&x}, {&result});
+  if (when != Machine::When::inference || !notes_training(m)) note(m, Primitive::reduce, {&x}, {&result});
   return result;
 }
 

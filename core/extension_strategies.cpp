@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/hook_steps.h"
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim {
@@ -67,10 +68,12 @@ bool is_norm(const ModuleCall& call) {
   return call.type->kind == ModuleKind::rms_norm || call.type->kind == ModuleKind::layer_norm;
 }
 
-void reduce_weight_gradients(Machine& m, const ModuleCall& call, int group) {
+void reduce_weight_gradients(Machine& m, ModuleCall& call, int group) {
   m.group = group;
-  for (const TensorState& p : call.parameters)
+  for (TensorState& p : call.parameters) {
     m.communicate(CollectiveOp::all_reduce, p, p.local.at(0).numel(), Machine::When::backward);
+    note_gradient(m, CollectiveOp::all_reduce, p, 0, group);
+  }
   m.group = 0;
 }
 
@@ -92,6 +95,7 @@ void sequence_after(Machine& m, ModuleCall& call) {
   if (out == nullptr) return;
   if (!is_norm(call)) return scatter_sequence(m, call);
   *out = all_gather(m, *out, kSequence, true);
+  note_backward(m, CollectiveOp::reduce_scatter, *out);
   out->sums_gradient = true;
   m.communicate(CollectiveOp::reduce_scatter, *out, out->local.at(0).numel(), Machine::When::backward);
 }

@@ -40,13 +40,15 @@ TensorState* output_tensor(Machine& m, ModuleCall& call, const char* library) {
   return nullptr;
 }
 
-void reduce_gradient(Machine& m, const TensorState& x) {
+void reduce_gradient(Machine& m, TensorState& x) {
   if (x.elements != Elements::floating || x.sums_gradient) return;
   m.communicate(CollectiveOp::all_reduce, x, x.local.at(0).numel(), kBackward);
+  note_gradient(m, CollectiveOp::all_reduce, x);
 }
 
 void gather_gradient(Machine& m, const TensorState& piece) {
   m.communicate(CollectiveOp::all_gather, piece, piece.local.at(0).numel() * m.ranks(), kBackward);
+  note_backward(m, CollectiveOp::all_gather, piece);
 }
 
 void hide_bias(ModuleCall& call) {
@@ -153,6 +155,7 @@ void mla_after(Machine& m, const Hook& hook, TensorState& out) {
   const Shape& own = out.local.at(0);
   const Shape columns = own.with(own.rank() - 1, rope);
   m.communicate(CollectiveOp::all_reduce, columns, columns.numel(), m.workload().activations, kBackward);
+  note_gradient(m, CollectiveOp::all_reduce, out, rope);
 }
 
 }  // namespace tpsim::hook

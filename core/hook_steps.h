@@ -28,7 +28,7 @@ void only_first(ModuleCall& call);
 void divide_by_ranks(Machine& m, TensorState& x);
 
 // Backward collectives: the gradient of `x` is summed; the pieces of a cut input's gradient are gathered.
-void reduce_gradient(Machine& m, const TensorState& x);
+void reduce_gradient(Machine& m, TensorState& x);
 void gather_gradient(Machine& m, const TensorState& piece);
 
 // A row-split layer adds its bias once, after the reduction.

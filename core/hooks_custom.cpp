@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/recorder.h"
 #include "core/tensor_ops.h"
 
 namespace tpsim::hook {
@@ -17,6 +18,10 @@ void custom_before(Machine& m, const CustomStrategy& s, ModuleCall& call) {
   if (!s.backward_input || m.failed()) return;
   const std::int64_t factor = *s.backward_input == CollectiveOp::all_gather ? m.ranks() : 1;
   m.communicate(*s.backward_input, *x, x->local.at(0).numel() * factor, kBackward);
+  if (s.split_input)
+    note_backward(m, *s.backward_input, *x);
+  else
+    note_gradient(m, *s.backward_input, *x);
 }
 
 void custom_after(Machine& m, const CustomStrategy& s, ModuleCall& call) {

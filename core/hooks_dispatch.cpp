@@ -31,13 +31,14 @@ void record_exchange_backward(Machine& m, const Hook& hook, const Shape& x, std:
   const std::int64_t mine = chunk_range(tokens, hook.tensor_ranks, 0).size();
   const DType type = m.workload().activations;
   const std::int64_t rows = mine * top_k;
+  if (hook.tensor_ranks > 1) {  // like all of the way back, the last one is written down first
+    m.communicate(CollectiveOp::all_gather, Shape{mine, width}, tokens * width, type, kBackward);
+    m.communicate(CollectiveOp::all_gather, Shape{mine, top_k}, tokens * top_k, type, kBackward);
+  }
   m.group = hook.expert_ranks;
-  m.communicate(CollectiveOp::all_to_all, Shape{rows, width}, rows * width, type, kBackward);
   m.communicate(CollectiveOp::all_to_all, Shape{rows, width}, rows * width, type, kBackward, true);
+  m.communicate(CollectiveOp::all_to_all, Shape{rows, width}, rows * width, type, kBackward);
   m.group = 0;
-  if (hook.tensor_ranks == 1) return;
-  m.communicate(CollectiveOp::all_gather, Shape{mine, top_k}, tokens * top_k, type, kBackward);
-  m.communicate(CollectiveOp::all_gather, Shape{mine, width}, tokens * width, type, kBackward);
 }
 
 // Inference exchanges tokens too: before 5.23 always, since then only where the expert group is not the tensor group.
@@ -74,7 +75,7 @@ void dispatch_before(Machine& m, const Hook& hook, ModuleCall& call) {
     return;
   }
   given[1]->tensor.elements = Elements::masked_routing;
-  if (exchanges_at_inference(m, hook))
+  if (notes_training(m) || exchanges_at_inference(m, hook))
     note_sending(m, hook, given[0]->tensor, given[1]->tensor, given[2]->tensor);
   else
     note_own_routes(m, given[2]->tensor, given[1]->tensor, hook.model->experts, m.ranks(), false);
@@ -88,8 +89,9 @@ void dispatch_after(Machine& m, const Hook& hook, ModuleCall& call) {
       call.positional.size() > 1 ? call.positional[1] : call.keyword[1 - call.positional.size()].second;
   const std::int64_t top_k = indices.tensor.local.at(0)[-1];
   const Shape x = out->local.at(0);
-  if (exchanges_at_inference(m, hook)) {
-    note_returning(m, *out);
+  const bool exchanges = exchanges_at_inference(m, hook);
+  if (notes_training(m) || exchanges) note_returning(m, *out);
+  if (exchanges) {
     record_exchange(m, hook, x, top_k, Machine::When::inference);
     if (out->layout.content == Content::partial) out->layout.content = Content::replicated;
   } else {

@@ -66,9 +66,10 @@ void forward_before(Machine& m, const Hook& hook, ModuleCall& call) {
     return dispatch_before(m, hook, call);
   if (kind == StrategyKind::local_params) return use_local_parameters(call);
   if (kind == StrategyKind::replicated_with_grad_allreduce) {
-    for (const TensorState& p : call.parameters) {
+    for (TensorState& p : call.parameters) {
       const std::int64_t n = p.local.at(0).numel();
       m.communicate(CollectiveOp::all_reduce, p.local.at(0), n, m.workload().activations, kBackward);
+      note_gradient(m, CollectiveOp::all_reduce, p);
     }
     return;
   }

@@ -112,6 +112,7 @@ void plain_before(Machine& m, const Hook& hook, ModuleCall& call) {
     case StrategyKind::replicated_with_grad_allreduce:
       for (std::int64_t n : hook.descendant_parameters)
         m.communicate(CollectiveOp::all_reduce, Shape{n}, n, m.workload().activations, kBackward);
+      for (TensorState& p : call.parameters) note_gradient(m, CollectiveOp::all_reduce, p);
       return;
     default: return;
   }

@@ -40,6 +40,7 @@ RecordedOp* append(Machine& m, RecordedOp op, const std::vector<const TensorStat
   op.module = m.module;
   op.data_dependent = m.data_dependent;
   op.operations = m.trace == nullptr ? 0 : m.trace->operations.size();
+  op.gradients = m.gradients;
   for (const TensorState* x : inputs) op.inputs.push_back(x == nullptr ? -1 : x->value);
   for (TensorState* x : results) {
     x->value = m.recorder->new_value();
@@ -161,6 +162,20 @@ void note_own_routes(Machine& m, TensorState& weights, TensorState& indices, std
                         {experts, ranks, dense ? 1 : 0});
   if (op != nullptr && dense)
     op->shapes[0] = weights.local.map([&](const Shape& s) { return s.with(s.rank() - 1, experts / ranks); });
+}
+
+bool notes_training(const Machine& m) { return m.recorder != nullptr && m.recorder->recording.training; }
+
+void note_gradient(Machine& m, CollectiveOp op, TensorState& x, std::int64_t columns, int group) {
+  if (!notes_training(m)) return;
+  const TensorState before = x;
+  if (RecordedOp* noted = note(m, Primitive::gradient, {&before}, {&x}, {columns, group})) noted->backward = op;
+}
+
+void note_backward(Machine& m, CollectiveOp op, const TensorState& x) {
+  if (!notes_training(m) || m.failed()) return;
+  std::vector<RecordedOp>& code = m.recorder->open_trace().code;
+  if (!code.empty() && code.back().outputs == std::vector<int>{x.value}) code.back().backward = op;
 }
 
 std::vector<std::vector<Range>> ranges_of(const Machine& m, const TensorState& x) {

@@ -55,6 +55,13 @@ void note_unsupported(Machine& m, const std::string& what, TensorState& state);
 // Routes of other ranks' experts are taken out: weights [T, k] or, `dense`, [T, experts], and indices [T, k].
 void note_own_routes(Machine& m, TensorState& weights, TensorState& indices, std::int64_t experts, int ranks,
                      bool dense);
+// Whether a training step is written down.
+bool notes_training(const Machine& m);
+// In training: the gradient of `x` goes through a collective on its way back; `x` becomes what that comes behind.
+// `columns`: of the last ones only, 0 = all; `group`: ranks that take part with each other, 0 = all.
+void note_gradient(Machine& m, CollectiveOp op, TensorState& x, std::int64_t columns = 0, int group = 0);
+// In training: the backward of the operation that made `x` just now communicates.
+void note_backward(Machine& m, CollectiveOp op, const TensorState& x);
 // The ranges of a dimension that the ranks hold; empty without a partition.
 std::vector<std::vector<Range>> ranges_of(const Machine& m, const TensorState& x);
 

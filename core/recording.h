@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/collective.h"
 #include "core/model.h"
 #include "core/rotary.h"
 #include "core/tensor_state.h"
@@ -34,6 +36,8 @@ enum class Primitive {
   reduce,            // all_reduce
   gather,            // all_gather; ints: dim; ranges: extents of the ranks' pieces
   scatter,           // reduce_scatter; ints: dim
+  gradient,          // x -> x: where `backward` happens to its gradient; ints: last columns it is about (0 = all),
+                     // ranks of a group (0 = all)
   unsupported,       // text: what cannot be executed
 };
 
@@ -51,6 +55,9 @@ struct RecordedOp {
   bool data_dependent = false;             // the first extents depend on routing
   std::size_t operations =
       0;  // of the Analysis' trace that were noted up to here: those since the entry before are this
+  bool gradients = true;                   // false: under no_grad
+  // Of a training step: the collective by which the operation's backward makes the input's gradient from the output's.
+  std::optional<CollectiveOp> backward;
 };
 
 // What a module's call returned (its first tensor), and how that lies on the ranks.
@@ -84,6 +91,8 @@ struct Recording {
   int values = 0;   // of the pass
   int input = -1;   // token ids
   int output = -1;  // logits; -1 = the pass returns no tensor
+  // Set before the pass is recorded: the forward of a training step, with what strategies do to gradients.
+  bool training = false;
 };
 
 }  // namespace tpsim

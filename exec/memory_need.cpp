@@ -79,12 +79,12 @@ std::int64_t least_bytes(const PlanPasses& passes, int ranks_here, bool float64)
   return std::max(unsharded, sharded) * (float64 ? 2 : 1);
 }
 
-Result<void> check_memory(std::int64_t needed, std::optional<std::int64_t> available) {
+Result<void> check_memory(std::int64_t needed, std::optional<std::int64_t> available, const char* parts) {
   if (!available || needed <= *available) return {};
   Error error =
       input_error("the run needs at least " + gib(needed) + " of memory, and " + gib(*available) + " are available");
   error.kind = ErrorKind::environment;
-  error.details.push_back("weights, KV cache and logits of the unsharded model, or of all ranks of this machine");
+  error.details.push_back(parts);
   error.fixes = {"--set num_hidden_layers=N (fewer layers)", "--dtype bf16", "a machine with more memory"};
   return error;
 }

@@ -11,21 +11,10 @@
 #include "exec/kernels/recurrent.h"
 #include "exec/kernels/rope.h"
 #include "exec/kernels/shape_kernels.h"
+#include "exec/operation_settings.h"
 
 namespace tpsim::exec {
 namespace {
-
-constexpr char kLightning[] = "lightning";
-
-std::int64_t number_at(const RecordedOp& op, std::size_t i) { return i < op.ints.size() ? op.ints[i] : 0; }
-int dim_at(const RecordedOp& op, std::size_t i) { return static_cast<int>(number_at(op, i)); }
-
-Arithmetic arithmetic_of(Op op) {
-  return op == Op::add   ? Arithmetic::add
-         : op == Op::sub ? Arithmetic::sub
-         : op == Op::mul ? Arithmetic::mul
-                         : Arithmetic::div;
-}
 
 template <class Real>
 class Execution {
@@ -40,7 +29,7 @@ public:
       case Primitive::operation: return operation();
       case Primitive::rotary: return angles();
       case Primitive::embedding: return {embedding(x(), *in_[1], op_.number, held_rows())};
-      case Primitive::norm: return {norm(x(), at(1), at(2), norm_numbers(), shape(0))};
+      case Primitive::norm: return {norm(x(), at(1), at(2), norm_numbers(op_), shape(0))};
       case Primitive::own_routes:
         return chosen(own_routes(x(), *in_[1], op_.ints[0] / op_.ints[1], context_.rank, op_.ints[2] != 0));
       case Primitive::expert_rows: {
@@ -48,6 +37,7 @@ public:
         return {std::move(rows.rows), std::move(rows.weights)};
       }
       case Primitive::add_expert_rows: return {with_expert_rows(x(), *in_[1], *in_[2], op_.ints[0])};
+      case Primitive::gradient: return {x()};
       case Primitive::zeros: return {make_tensor<Real>(x().shape)};
       case Primitive::own_chunk: return {slice(x(), dim_at(op_, 0), own_chunk())};
       case Primitive::parameter:
@@ -69,8 +59,6 @@ private:
     const Shape& recorded = op_.shapes[output].at(context_.rank);
     return op_.data_dependent && recorded.rank() > 0 ? recorded.with(0, x().shape[0]) : recorded;
   }
-
-  NormNumbers norm_numbers() const { return {number_at(op_, 0) != 0, op_.number, op_.offset}; }
 
   std::span<const Range> held_rows() const {
     if (op_.ranges.empty()) return {};
@@ -121,8 +109,8 @@ private:
       case Op::causal_mask: return {Tensor<Real>{shape(0), nullptr, nullptr}};
       case Op::positions: return {positions()};
       case Op::rope:
-        return {rotated(x(), *in_[2], *in_[3], rotation()), rotated(*in_[1], *in_[2], *in_[3], rotation())};
-      case Op::rope_one: return {rotated(x(), *in_[1], *in_[2], rotation())};
+        return {rotated(x(), *in_[2], *in_[3], rotation_of(op_)), rotated(*in_[1], *in_[2], *in_[3], rotation_of(op_))};
+      case Op::rope_one: return {rotated(x(), *in_[1], *in_[2], rotation_of(op_))};
       case Op::attention: return {attend()};
       case Op::topk_route:
         return chosen(best_experts(
@@ -179,8 +167,6 @@ private:
     return {std::move(result.cos), std::move(result.sin)};
   }
 
-  Rotation rotation() const { return {number_at(op_, 0) != 0, number_at(op_, 1) != 0}; }
-
   // Keys and values so far with the new ones behind them.
   Tensor<Real> grown(Tensor<Real>& kept, const Tensor<Real>& fresh) {
     kept = kept.empty() ? fresh : concat<Real>({&kept, &fresh}, 2);
@@ -201,30 +187,13 @@ private:
     if (op_.text == kLightning)
       return lightning_attention(x(), *in_[1], *in_[2], number_at(op_, kLightningLayer),
                                  number_at(op_, kLightningLayers), context_.state->first);
-    AttentionSettings settings;
-    const std::int64_t heads = shape(0)[2];
-    const bool alike = x().shape[1] == heads && in_[1]->shape[1] > 0 && heads % in_[1]->shape[1] == 0;
-    settings.groups = std::max<std::int64_t>(1, number_at(op_, kGroups));
-    if (alike && in_[1]->shape[1] * settings.groups != 1) settings.groups = heads / in_[1]->shape[1];
-    settings.window = number_at(op_, kWindow);
-    settings.chunk = number_at(op_, kChunk);
-    settings.alibi = number_at(op_, kAlibi) != 0;
-    settings.scale = op_.number;
-    settings.softcap = op_.softcap;
-    settings.causal = at(3) != nullptr;
+    const AttentionSettings settings = attention_settings(op_, x().shape[1], in_[1]->shape[1], shape(0)[2]);
     const Tensor<Real> keys = grown(context_.state->first, *in_[1]), values = grown(context_.state->second, *in_[2]);
     return attention(x(), keys, values, at(4), bias_of(keys.shape[2]), settings);
   }
 
   Tensor<Real> run_experts() {
-    ExpertLayout layout;
-    layout.transposed = number_at(op_, 0) != 0;
-    layout.interleaved = number_at(op_, 1) != 0;
-    layout.gated = number_at(op_, 2) == 0;
-    layout.dense = number_at(op_, 3) != 0;
-    layout.activation = op_.text;
-    layout.limit = op_.number;
-    return experts(x(), *in_[1], *in_[2], ExpertWeights<Real>{in_[3], in_[4], at(5), at(6)}, layout);
+    return experts(x(), *in_[1], *in_[2], ExpertWeights<Real>{in_[3], in_[4], at(5), at(6)}, expert_layout(op_));
   }
 
   const RecordedOp& op_;

@@ -53,6 +53,8 @@ const ShardSpec* find_spec(const Analysis& analysis, std::string_view name) {
 
 }  // namespace
 
+bool has_shard(const Analysis& analysis, const std::string& name) { return find_spec(analysis, name) != nullptr; }
+
 Result<ParameterPiece> piece_of(const Model& model, const Analysis& analysis, const std::string& given, int rank) {
   ParameterPiece piece;
   piece.name = given;

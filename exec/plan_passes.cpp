@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "exec/backward_run.h"
 #include "exec/interrupt.h"
 
 namespace tpsim::exec {
@@ -17,6 +18,7 @@ Result<std::vector<Recorded>> record(const RunRequest& request, AnalysisRequest 
   for (int step = 0; step < std::max(measured, request.generate); ++step) {
     if (run_stopped()) return stop_reason();
     Recorded pass;
+    pass.recording.training = request.train;
     auto analysed = analyze(*request.model, analysis, &pass.recording);
     if (!analysed) return analysed.error();
     pass.analysis = *std::move(analysed);
@@ -36,7 +38,26 @@ AnalysisRequest without_plan(AnalysisRequest request) {
   return request;
 }
 
+// What a training step needs beside: the backward of every operation.
+Result<void> check_training(const Recorded& unsharded, const Recorded& sharded) {
+  for (const Recorded* pass : {&unsharded, &sharded})
+    if (auto known = check_trainable(*pass); !known) return known;
+  return {};
+}
+
 }  // namespace
+
+std::int64_t training_bytes(const PlanPasses& passes, const RunRequest& request) {
+  const std::int64_t number = request.float64 ? 8 : 4;
+  const Analysis& sharded = passes.sharded.front().analysis;
+  const int here = request.ranks_here.value_or(sharded.ranks());
+  std::int64_t weights = total_weight_bytes(sharded);
+  for (std::size_t r = 0; r < sharded.memory.size() && r < static_cast<std::size_t>(here); ++r)
+    weights += sharded.memory[r].weights;
+  weights = weights / (element_bits(request.dtype) / 8) * number;
+  return 2 * (bytes_of_outputs(passes.unsharded.front(), number) +
+              bytes_of_outputs(passes.sharded.front(), number) * here + weights);
+}
 
 Result<PlanPasses> record_passes(const RunRequest& request) {
   auto unsharded = record(request, without_plan(request.analysis));
@@ -48,6 +69,8 @@ Result<PlanPasses> record_passes(const RunRequest& request) {
   if (auto known = check_executable(unsharded->front()); !known) return known.error();
   if (sharded->front().analysis.verdict != Verdict::error)
     if (auto known = check_executable(sharded->front()); !known) return known.error();
+  if (request.train)
+    if (auto known = check_training(unsharded->front(), sharded->front()); !known) return known.error();
   return PlanPasses{*std::move(unsharded), *std::move(sharded)};
 }
 

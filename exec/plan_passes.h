@@ -18,6 +18,9 @@ Result<PlanPasses> record_passes(const RunRequest& request);
 
 std::int64_t bytes_of_outputs(const Recorded& pass, std::int64_t size_of_number);
 
+// What the ranks of this machine keep for a training step: values and parameters, and as much again for gradients.
+std::int64_t training_bytes(const PlanPasses& passes, const RunRequest& request);
+
 // Longest sum of one matrix product of the model.
 std::int64_t longest_reduction(const Model& model);
 

@@ -5,21 +5,12 @@
 
 #include "exec/measure_rank.h"
 #include "exec/rank_reports.h"
+#include "exec/run_settings.h"
 #include "exec/tensor_broadcast.h"
 #include "exec/thread_ranks.h"
 
 namespace tpsim::exec {
 namespace {
-
-double epsilon_of(const RunRequest& request) {
-  if (request.dtype == DType::bf16) return 0x1.0p-9;
-  if (request.dtype == DType::fp16) return 0x1.0p-12;
-  return request.float64 ? 0x1.0p-53 : 0x1.0p-24;
-}
-
-Rounding rounding_of(DType dtype) {
-  return dtype == DType::bf16 ? Rounding::bf16 : dtype == DType::fp16 ? Rounding::fp16 : Rounding::none;
-}
 
 constexpr std::int64_t kMostKept = std::int64_t{2} << 30;  // bytes of the unsharded model's tensors
 
@@ -64,16 +55,6 @@ Result<RankResult<Real>> run_rank(const RunRequest& request, const std::vector<R
     last = *std::move(next);
   }
   return result;
-}
-
-std::vector<ExecutedEvent> analysed_events(const Analysis& analysis, const std::vector<ExecutedEvent>& executed) {
-  std::vector<ExecutedEvent> expected;
-  for (const CollectiveEvent& event : events(analysis)) expected.push_back({event.op, event.module, event.input_shape});
-  // Where routing decides a size, the analysis has the mean.
-  const auto analysed = events(analysis);
-  for (std::size_t i = 0; i < expected.size() && i < executed.size(); ++i)
-    if (analysed[i].data_dependent) expected[i].input = executed[i].input;
-  return expected;
 }
 
 // The first module in order of execution, on any rank, that left its band.
@@ -156,7 +137,8 @@ private:
     auto by_rank = gather_errors(communicator_, found);
     if (!by_rank) return by_rank.error();
     outcome_.events = std::move(mine->events);
-    outcome_.events_as_analysed = outcome_.events == analysed_events(outcome_.analysis, outcome_.events);
+    outcome_.events_as_analysed =
+        outcome_.events == analysed_events(outcome_.analysis, EventList::forward, outcome_.events);
     outcome_.generated = std::move(mine->generated);
     judge(*by_rank);
     return measured();

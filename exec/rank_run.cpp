@@ -24,11 +24,6 @@ Numbers numbers_of(Tensor<Real>& x) {
                             : Numbers{x.real->data(), x.numel(), kScalar<Real>};
 }
 
-std::string joined(const std::string& prefix, const std::string& module) {
-  if (prefix.empty()) return module;
-  return module.empty() ? prefix : prefix + "." + module;
-}
-
 // For each value the last operation that needs it; values that leave the trace are kept to its end.
 std::vector<std::size_t> last_uses(const RecordedTrace& trace, std::size_t values) {
   std::vector<std::size_t> last(values, 0);
@@ -94,9 +89,11 @@ bool is_communication(Primitive primitive) {
 
 template <class Real>
 Result<Tensor<Real>> RankRun<Real>::forward(const Recorded& pass, const Tensor<Real>& ids, std::int64_t past,
-                                            RunObserver<Real>* observer) {
+                                            RunObserver<Real>* observer, Tape<Real>* tape) {
   const Recording& recording = pass.recording;
   past_ = past;
+  tape_ = tape;
+  if (tape != nullptr) tape->steps.resize(recording.steps.size());
   events_.clear();
   Values values(static_cast<std::size_t>(recording.values));
   values[static_cast<std::size_t>(recording.input)] = ids;
@@ -117,8 +114,10 @@ Result<Tensor<Real>> RankRun<Real>::forward(const Recorded& pass, const Tensor<R
       const auto from = static_cast<std::size_t>(inner);
       values[static_cast<std::size_t>(outer)] = from < links.inputs.size() ? kept[from] : local[from];
     }
+    if (tape != nullptr) tape->steps[s] = std::move(local);
   }
   if (recording.output < 0) return input_error("the forward pass returns no tensor");
+  if (tape != nullptr) tape->pass = values;
   return values[static_cast<std::size_t>(recording.output)];
 }
 
@@ -139,7 +138,7 @@ Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Val
       const RecordedOutput& output = trace.outputs[next_output];
       const Tensor<Real>& value = values[static_cast<std::size_t>(output.value)];
       if (observer != nullptr && value.real != nullptr)
-        observer->module_returned(output, joined(prefix, output.module), value);
+        observer->module_returned(output, full_path(prefix, output.module), value);
     }
   };
   for (std::size_t i = 0; i < trace.code.size(); ++i) {
@@ -150,7 +149,8 @@ Result<void> RankRun<Real>::run_step(const Recorded& pass, std::size_t step, Val
     if (auto done = run_one(pass, step, i, values); !done) return done;
     if (observer != nullptr) observer->operation_ran(step, i, Clock::now() - start, events_.size());
     for (const int input : op.inputs)
-      if (input >= 0 && last[static_cast<std::size_t>(input)] <= i && leaves[static_cast<std::size_t>(input)] == 0)
+      if (tape_ == nullptr && input >= 0 && last[static_cast<std::size_t>(input)] <= i &&
+          leaves[static_cast<std::size_t>(input)] == 0)
         values[static_cast<std::size_t>(input)] = {};
   }
   show(trace.code.size());
@@ -161,9 +161,9 @@ template <class Real>
 Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std::size_t index, Values& values) {
   const std::string& prefix = pass.analysis.steps[step].prefix;
   const RecordedOp& op = pass.recording.traces[static_cast<std::size_t>(pass.analysis.steps[step].trace)].code[index];
-  const std::string module = joined(prefix, op.module);
+  const std::string module = full_path(prefix, op.module);
   if (op.primitive == Primitive::parameter) {
-    auto loaded = parameter(pass, joined(prefix, op.text));
+    auto loaded = parameter(pass, full_path(prefix, op.text));
     if (!loaded) return loaded.error();
     values[static_cast<std::size_t>(op.outputs.front())] = *std::move(loaded);
     return {};
@@ -175,6 +175,9 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std:
     auto made = communicated(op, module, inputs);
     if (!made) return made.error();
     results = *std::move(made);
+    if (tape_ != nullptr && op.primitive == Primitive::send_to_experts)
+      tape_->exchanges[{step, index}] = exchanges_.back();
+    if (tape_ != nullptr && op.primitive == Primitive::return_to_tokens) tape_->exchanges[{step, index}] = returned_;
   } else {
     OperationState<Real>* state = keeps_state(op) ? &states_[{step, index}] : nullptr;
     results = execute(op, inputs, OperationContext<Real>{communicator_.rank(), past_, &pass.recording.rotaries, state});
@@ -196,13 +199,14 @@ Result<std::vector<Tensor<Real>>> RankRun<Real>::communicated(const RecordedOp& 
                                                               const std::vector<const Tensor<Real>*>& inputs) {
   const Tensor<Real>& x = *inputs.front();
   if (op.primitive == Primitive::send_to_experts) {
-    exchanges_.push_back(std::make_unique<TokenExchange<Real>>(communicator_, op.ints.front()));
+    exchanges_.push_back(std::make_shared<TokenExchange<Real>>(communicator_, op.ints.front()));
     auto got = exchanges_.back()->send(x, *inputs[1], *inputs[2], events_, module);
     if (!got) return got.error();
     return Values{got->rows, got->indices, got->weights};
   }
   if (op.primitive == Primitive::return_to_tokens) {
     auto all = exchanges_.back()->bring_back(x, events_, module);
+    returned_ = std::move(exchanges_.back());
     exchanges_.pop_back();
     if (!all) return all.error();
     return Values{*std::move(all)};
@@ -280,12 +284,17 @@ void RankRun<Real>::round(Tensor<Real>& value) const {
                                                       : to_fp16(static_cast<float>(x)));
 }
 
+std::string full_path(const std::string& prefix, const std::string& module) {
+  if (prefix.empty()) return module;
+  return module.empty() ? prefix : prefix + "." + module;
+}
+
 Result<void> check_executable(const Recorded& pass) {
   for (const Step& step : pass.analysis.steps)
     for (const RecordedOp& op : pass.recording.traces[static_cast<std::size_t>(step.trace)].code)
       if (const auto missing = not_executable(op, pass.recording.rotaries)) {
         Error error = input_error("the model can be analysed but not executed: there is no kernel for " + *missing,
-                                  joined(step.prefix, op.module));
+                                  full_path(step.prefix, op.module));
         error.fixes.push_back("tpsim check: the plan is analysed without executing it");
         return error;
       }

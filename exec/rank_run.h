@@ -43,6 +43,14 @@ struct Recorded {
 // Whether ranks meet in it.
 bool is_communication(Primitive primitive);
 
+// What a forward pass leaves for the way back: every value, and the tokens' ways to their experts.
+template <class Real>
+struct Tape {
+  std::vector<Tensor<Real>> pass;                // values of the pass
+  std::vector<std::vector<Tensor<Real>>> steps;  // of each layer, by step; those of the ends are the pass'
+  std::map<std::pair<std::size_t, std::size_t>, std::shared_ptr<TokenExchange<Real>>> exchanges;  // step, operation
+};
+
 template <class Real>
 class RankRun {
 public:
@@ -52,9 +60,16 @@ public:
   // Logits of new tokens [batch, tokens] behind `past` ones of earlier calls. Parameters are read when they are first
   // needed.
   Result<Tensor<Real>> forward(const Recorded& pass, const Tensor<Real>& ids, std::int64_t past,
-                               RunObserver<Real>* observer);
+                               RunObserver<Real>* observer, Tape<Real>* tape = nullptr);
 
-  const std::vector<ExecutedEvent>& events() const { return events_; }
+  // A collective of the recording on this rank's tensors; noted among the events.
+  Result<std::vector<Tensor<Real>>> communicated(const RecordedOp& op, const std::string& module,
+                                                 const std::vector<const Tensor<Real>*>& inputs);
+  // This rank's part of a parameter, by its full name.
+  Result<Tensor<Real>> parameter(const Recorded& pass, const std::string& name);
+  void round(Tensor<Real>& value) const;
+  Communicator& communicator() { return communicator_; }
+  std::vector<ExecutedEvent>& events() { return events_; }
 
   // What operations keep from pass to pass, to run one pass again and again.
   using States = std::map<std::pair<std::size_t, std::size_t>, OperationState<Real>>;  // by step and operation
@@ -63,28 +78,29 @@ public:
 
 private:
   using Values = std::vector<Tensor<Real>>;
-  using ExchangePointer = std::unique_ptr<TokenExchange<Real>>;
+  using ExchangePointer = std::shared_ptr<TokenExchange<Real>>;
 
   Result<void> run_step(const Recorded& pass, std::size_t step, Values& values, RunObserver<Real>* observer);
   Result<void> run_one(const Recorded& pass, std::size_t step, std::size_t index, Values& values);
-  Result<Tensor<Real>> parameter(const Recorded& pass, const std::string& name);
-  Result<Values> communicated(const RecordedOp& op, const std::string& module,
-                              const std::vector<const Tensor<Real>*>& inputs);
   Result<Tensor<Real>> reduced(const Tensor<Real>& x);
   Result<Tensor<Real>> gathered(const RecordedOp& op, const Tensor<Real>& x);
   Result<Tensor<Real>> scattered(const RecordedOp& op, const Tensor<Real>& x);
-  void round(Tensor<Real>& value) const;
 
   const Model& model_;
   const Weights& weights_;
   Communicator& communicator_;
   Rounding rounding_;
   std::int64_t past_ = 0;
+  Tape<Real>* tape_ = nullptr;
   std::map<std::string, Tensor<Real>> parameters_;
   States states_;
   std::vector<ExchangePointer> exchanges_;  // tokens that are away
+  ExchangePointer returned_;                // the last ones that came back
   std::vector<ExecutedEvent> events_;
 };
+
+// A module below a step's prefix, as a full path.
+std::string full_path(const std::string& prefix, const std::string& module);
 
 // The first operation of a recording that cannot be executed, as an error.
 Result<void> check_executable(const Recorded& pass);

@@ -64,6 +64,20 @@ Result<RunInput> read_run_input(const std::string& path, std::int64_t vocabulary
   return input;
 }
 
+Result<std::map<std::string, std::vector<float>>> read_gradients(const std::string& path) {
+  const auto header = read_safetensors(path);
+  if (!header) return header.error();
+  auto file = MappedFile::open(path);
+  if (!file) return file.error();
+  std::map<std::string, std::vector<float>> gradients;
+  for (const CheckpointTensor& tensor : header->tensors) {
+    if (tensor.dtype != "F32")
+      return input_error("the gradient of " + tensor.name + " is " + tensor.dtype + "; F32 is needed", path);
+    gradients[tensor.name] = values_of<float, float>(tensor, *file);
+  }
+  return gradients;
+}
+
 RunInput seeded_input(std::int64_t batch, std::int64_t tokens, std::int64_t vocabulary, std::uint64_t seed) {
   RunInput input;
   input.ids_shape = Shape{batch, tokens};

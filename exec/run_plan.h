@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,26 @@ namespace tpsim::exec {
 // Runs `body` on each of `ranks` ranks: threads, or this process is one of them.
 using RankLauncher = std::function<Result<void>(int ranks, const RankBody& body)>;
 
+// One parameter's gradient on the rank where it is furthest off.
+struct GradientError {
+  std::string parameter;
+  std::optional<ErrorSize> error;  // none: no gradient, or another shape
+  double band = 0;
+  bool inside = true;
+};
+
+// One training step: loss = mean(logits^2), backward, gradients of every parameter against the unsharded model's.
+struct TrainingOutcome {
+  double loss = 0, unsharded_loss = 0;   // of rank 0
+  std::vector<GradientError> gradients;  // in the order in which the pass uses the parameters
+  std::optional<GradientError> first_divergent;
+  std::vector<GradientError> unsharded_vs_reference;  // where real gradients were given
+  std::optional<double> reference_loss;
+  std::vector<ExecutedEvent> backward;  // of rank 0
+  bool backward_as_analysed = true;
+  std::int64_t memory_bytes = 0;  // estimate of what all ranks of the run keep for the way back
+};
+
 struct RunRequest {
   const Model* model = nullptr;
   AnalysisRequest analysis;  // dialect, plan and sizes; batch and tokens are those of `ids`
@@ -33,6 +54,8 @@ struct RunRequest {
   int generate = 0;                     // greedy tokens after the input
   std::optional<int> ranks_here;        // that share this machine's memory; none: all
   int warmup = 0, iterations = 0;       // of the measurement behind the comparison; 0 iterations = none
+  bool train = false;                   // a training step instead of inference
+  std::map<std::string, std::vector<float>> reference_gradients;  // of the unsharded model, by parameter; "loss"
 };
 
 struct RunOutcome {
@@ -48,6 +71,7 @@ struct RunOutcome {
   std::vector<std::vector<std::int64_t>> generated;  // by sequence
   std::vector<std::vector<std::int64_t>> generated_unsharded;
   std::optional<Measurement> measurement;
+  std::optional<TrainingOutcome> training;
 };
 
 // Errors: an operation without a kernel, weights that cannot be used, an interruption. A plan that raises is not run:

@@ -45,7 +45,8 @@ Result<typename TokenExchange<Real>::Received> TokenExchange<Real>::send(const T
   tokens_ = x.shape[0];
   share_ = chunk_range(tokens_, ranks, communicator_.rank());
   for (std::int64_t i = share_.begin * k; i < share_.end * k; ++i)
-    routes_.push_back({i / k - share_.begin, indices.ids()[i], weights.data()[i]});
+    routes_.push_back({i / k - share_.begin, indices.ids()[i], weights.data()[i], i - share_.begin * k});
+  choices_ = k;
   std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) { return a.expert < b.expert; });
 
   std::vector<std::int64_t> wanted(static_cast<std::size_t>(experts_)), coming(wanted.size());
@@ -94,7 +95,58 @@ Result<Tensor<Real>> TokenExchange<Real>::bring_back(const Tensor<Real>& rows, s
   Tensor<Real> all = make_tensor<Real>(Shape{tokens_, width});
   events.push_back({CollectiveOp::all_gather, module, Shape{share_.size(), width}});
   if (auto done = communicator_.all_gather(numbers_of(own), numbers_of(*all.real)); !done) return done.error();
+  returned_ = std::move(returned);
   return all;
+}
+
+template <class Real>
+Result<Tensor<Real>> TokenExchange<Real>::bring_back_gradient(const Tensor<Real>& of_all,
+                                                              std::vector<ExecutedEvent>& events,
+                                                              const std::string& module) {
+  const std::int64_t width = of_all.columns();
+  const auto routes = static_cast<std::int64_t>(routes_.size());
+  std::vector<Real> of_returned;
+  of_weights_.clear();
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    const Real* g = of_all.data() + (share_.begin + routes_[i].token) * width;
+    const Real* row = returned_.data() + i * static_cast<std::size_t>(width);
+    of_weights_.push_back(std::inner_product(g, g + width, row, Real(0)));
+    for (std::int64_t c = 0; c < width; ++c) of_returned.push_back(routes_[i].weight * g[c]);
+  }
+  Tensor<Real> of_rows = make_tensor<Real>(Shape{sum(received_), width});
+  events.push_back({CollectiveOp::all_to_all, module, Shape{routes, width}});
+  if (auto done = communicator_.all_to_all(numbers_of(of_returned), times(sent_, width), numbers_of(*of_rows.real),
+                                           times(received_, width));
+      !done)
+    return done.error();
+  return of_rows;
+}
+
+template <class Real>
+Result<typename TokenExchange<Real>::SentGradients> TokenExchange<Real>::send_gradient(
+    const Tensor<Real>& of_rows, std::vector<ExecutedEvent>& events, const std::string& module) {
+  const std::int64_t width = of_rows.columns();
+  std::vector<Real> made = *of_rows.real, of_sent(routes_.size() * static_cast<std::size_t>(width));
+  events.push_back({CollectiveOp::all_to_all, module, of_rows.shape});
+  if (auto done =
+          communicator_.all_to_all(numbers_of(made), times(received_, width), numbers_of(of_sent), times(sent_, width));
+      !done)
+    return done.error();
+  std::vector<Real> of_x(static_cast<std::size_t>(share_.size() * width)),
+      of_weights(static_cast<std::size_t>(share_.size() * choices_));
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    of_weights[static_cast<std::size_t>(routes_[i].place)] = of_weights_[i];
+    for (std::int64_t c = 0; c < width; ++c)
+      of_x[static_cast<std::size_t>(routes_[i].token * width + c)] +=
+          of_sent[i * static_cast<std::size_t>(width) + static_cast<std::size_t>(c)];
+  }
+  SentGradients result{make_tensor<Real>(Shape{tokens_, width}), make_tensor<Real>(Shape{tokens_, choices_})};
+  events.push_back({CollectiveOp::all_gather, module, Shape{share_.size(), choices_}});
+  if (auto done = communicator_.all_gather(numbers_of(of_weights), numbers_of(*result.weights.real)); !done)
+    return done.error();
+  events.push_back({CollectiveOp::all_gather, module, Shape{share_.size(), width}});
+  if (auto done = communicator_.all_gather(numbers_of(of_x), numbers_of(*result.x.real)); !done) return done.error();
+  return result;
 }
 
 template class TokenExchange<float>;

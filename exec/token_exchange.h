@@ -26,11 +26,22 @@ public:
   Result<Tensor<Real>> bring_back(const Tensor<Real>& rows, std::vector<ExecutedEvent>& events,
                                   const std::string& module);
 
+  // The way back of the two, in this order. `of_all` [T, H]: of what bring_back gave -> of what it was given.
+  Result<Tensor<Real>> bring_back_gradient(const Tensor<Real>& of_all, std::vector<ExecutedEvent>& events,
+                                           const std::string& module);
+  struct SentGradients {
+    Tensor<Real> x, weights;  // [T, H], [T, k]
+  };
+  // `of_rows`: of the rows that `send` gave.
+  Result<SentGradients> send_gradient(const Tensor<Real>& of_rows, std::vector<ExecutedEvent>& events,
+                                      const std::string& module);
+
 private:
   struct Route {
     std::int64_t token = 0;  // of this rank's share
     std::int64_t expert = 0;
     Real weight = 0;
+    std::int64_t place = 0;  // among the choices of this rank's share
   };
 
   std::vector<std::int64_t> rows_by_rank(const std::vector<std::int64_t>& by_expert) const;
@@ -41,6 +52,8 @@ private:
   Range share_;                                // this rank's
   std::vector<Route> routes_;                  // by expert
   std::vector<std::int64_t> sent_, received_;  // rows, by rank
+  std::int64_t choices_ = 0;                   // of a token
+  std::vector<Real> returned_, of_weights_;    // rows that came back; gradients of the weights, by route
 };
 
 }  // namespace tpsim::exec

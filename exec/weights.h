@@ -37,6 +37,9 @@ Result<std::unique_ptr<Weights>> open_weights(const Model& model, const Checkpoi
 // 1 and biases around 0, so that an error anywhere shows in the output.
 std::unique_ptr<Weights> seeded_weights(std::uint64_t seed);
 
+// Whether it is a parameter of the model, not a buffer.
+bool has_shard(const Analysis& analysis, const std::string& name);
+
 // What `rank` holds of the parameter with this concrete name under the plan of the analysis.
 Result<ParameterPiece> piece_of(const Model& model, const Analysis& analysis, const std::string& name, int rank);
 

@@ -17,13 +17,22 @@ double alibi_slope(std::int64_t head, std::int64_t heads) {
   return std::pow(finer, static_cast<double>(2 * (head - power) + 1));
 }
 
-// First key that the query at `position` sees.
+}  // namespace
+
 std::int64_t first_key(const AttentionSettings& s, std::int64_t position) {
   std::int64_t first = 0;
   if (s.window > 0) first = std::max(first, position - s.window + 1);
   if (s.chunk > 0) first = std::max(first, position / s.chunk * s.chunk);
   return first;
 }
+
+std::vector<double> head_slopes(std::int64_t heads) {
+  std::vector<double> slopes;
+  for (std::int64_t h = 0; h < heads; ++h) slopes.push_back(alibi_slope(h, heads));
+  return slopes;
+}
+
+namespace {
 
 template <class Real>
 struct Head {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "exec/tensor.h"
 
@@ -16,6 +17,11 @@ struct AttentionSettings {
   bool causal = true;
   bool alibi = false;
 };
+
+// First key that the query at `position` sees.
+std::int64_t first_key(const AttentionSettings& settings, std::int64_t position);
+// What ALiBi multiplies a key's position by, by head.
+std::vector<double> head_slopes(std::int64_t heads);
 
 // q [B, n, S, d]; k, v [B, m, K, d], the K - S first ones from before. sinks [n], bias [B, n or 1, S or 1, K]: null =
 // none.

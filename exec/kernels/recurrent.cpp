@@ -160,6 +160,12 @@ Tensor<Real> previous(const Tensor<Real>& x, Tensor<Real>& state) {
   return length == 1 ? before : concat<Real>({&before, &earlier}, 1);
 }
 
+double lightning_decay(std::int64_t head, std::int64_t heads, std::int64_t layer, std::int64_t layers) {
+  const double of_layer = 1 - static_cast<double>(layer) / (static_cast<double>(layers) - 1 + 1e-5) + 1e-5;
+  const double slope = std::pow(2.0, -8.0 * static_cast<double>(head + 1) / static_cast<double>(heads)) * of_layer;
+  return std::exp(-slope);
+}
+
 template <class Real>
 Tensor<Real> lightning_attention(const Tensor<Real>& q, const Tensor<Real>& k, const Tensor<Real>& v,
                                  std::int64_t layer, std::int64_t layers, Tensor<Real>& state) {
@@ -167,11 +173,8 @@ Tensor<Real> lightning_attention(const Tensor<Real>& q, const Tensor<Real>& k, c
   std::vector<Real> h(static_cast<std::size_t>(batch * heads * d * d));
   if (!state.empty()) h = *state.real;
   Tensor<Real> result = make_tensor<Real>(Shape{batch, length, heads, d});
-  const double of_layer = 1 - static_cast<double>(layer) / (static_cast<double>(layers) - 1 + 1e-5) + 1e-5;
   for (std::int64_t row = 0; row < batch * heads; ++row) {
-    const double slope =
-        std::pow(2.0, -8.0 * static_cast<double>(row % heads + 1) / static_cast<double>(heads)) * of_layer;
-    const auto decay = static_cast<Real>(std::exp(-slope));
+    const auto decay = static_cast<Real>(lightning_decay(row % heads, heads, layer, layers));
     Real* own = h.data() + row * d * d;
     for (std::int64_t t = 0; t < length; ++t) {
       const std::int64_t at = (row * length + t) * d;

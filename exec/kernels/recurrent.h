@@ -17,6 +17,8 @@ Tensor<Real> causal_conv(const Tensor<Real>& x, const Tensor<Real>& weight, cons
 // x [B, S, H] moved on by one position; `state` [B, 1, H]: the last one before, empty = zeros.
 template <class Real>
 Tensor<Real> previous(const Tensor<Real>& x, Tensor<Real>& state);
+// What the state of a head is multiplied by from position to position.
+double lightning_decay(std::int64_t head, std::int64_t heads, std::int64_t layer, std::int64_t layers);
 // Linear attention with a fixed decay per head and layer (MiniMax-01, arXiv 2501.08313), q, k, v [B, n, S, d] -> [B, S,
 // n, d]. `state` [B, n, d, d].
 template <class Real>
