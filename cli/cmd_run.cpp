@@ -246,7 +246,8 @@ Command run_command() {
       "Every rank is a thread with its own shards, or with --comm mpi a process; mpirun -n N tpsim run ... works, too. "
       "The verdict compares the logits with those of the unsharded model, which is run first, against the band that "
       "rounding explains; --detail layers shows every layer. With --iters the prompt and a step of decoding are "
-      "repeated under the clock, each operation and collective by itself; -o FILE.json keeps the measurement. Exit "
+      "repeated under the clock, each operation and collective by itself; -o FILE.json keeps the measurement. With "
+      "--phase train the gradients of loss = mean(logits^2) are compared instead. Exit "
       "code "
       "5: executed but wrong.";
   command.run = run;

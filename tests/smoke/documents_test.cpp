@@ -101,6 +101,8 @@ TEST_CASE("documents: redistribute, catalogues, explain, version", "[schema]") {
 TEST_CASE("documents: run", "[schema]") {
   const std::string tiny = "run -m tests/fixtures/run/config.json --dtype fp32 ";
   check_document(tiny + "--tp 2 --detail layers --gen 3", "run");
+  check_document(tiny + "--tp 2 --phase train --detail layers", "run");
+  check_document(tiny + "--tp 4 --phase train", "run", 1);
   check_document(tiny + "--tp 4", "run", 1);
   check_document(tiny + "--tp 2 --comm pigeons", "error", 4);
 }
