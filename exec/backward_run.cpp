@@ -106,7 +106,7 @@ private:
   Result<void> run_step(std::size_t step, const Values& values, Values& gradients) {
     const std::vector<RecordedOp>& code = trace_of(pass_, step).code;
     for (std::size_t i = code.size(); i-- > 0;) {
-      if (interrupt_signal() != 0) return interrupted_error();
+      if (run_stopped()) return stop_reason();
       const RecordedOp& op = code[i];
       if (op.outputs.empty() || tracked_.of(step)[place(op.outputs.front())] == 0) continue;
       Pointers of;

@@ -5,6 +5,7 @@
 
 #include "core/plan.h"
 #include "core/safetensors.h"
+#include "exec/interrupt.h"
 #include "exec/run_input.h"
 #include "exec/run_plan.h"
 #include "exec/thread_ranks.h"
@@ -28,6 +29,7 @@ RunRequest training_of(const Model& model, const Weights& weights, int tp, const
 }
 
 RunOutcome outcome_of(const RunRequest& request) {
+  const InterruptGuard guard;  // forgets what stopped an earlier run of this process
   auto outcome = run_plan(request, run_on_threads);
   INFO(error_text(outcome));
   REQUIRE(outcome);
