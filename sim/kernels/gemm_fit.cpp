@@ -68,9 +68,16 @@ GemmConstants fit_constants(std::span<const GemmRow> rows, const GemmModel& prio
   return with_values(prior.constants, freedom, fit.values);
 }
 
-// Error on each row of a fit to the others; one row cannot count for more than kWorst.
+// Where errors are cut off: beyond what is usual for the prior, so that a prior that is wrong everywhere can be seen.
+double worst_error(std::span<const GemmRow> rows, const GemmModel& prior) {
+  std::vector<double> errors;
+  for (const GemmRow& row : rows) errors.push_back(std::abs(std::log(gemm_time(row.shape, prior).us / row.us)));
+  return std::max(0.25, 2 * quantile(errors, 0.5));
+}
+
+// Error on each row of a fit to the others; one row cannot count for more than the worst.
 double left_out_error(std::span<const GemmRow> rows, const GemmModel& prior, const Freedom& freedom) {
-  constexpr double kWorst = 0.25;
+  const double worst = worst_error(rows, prior);
   double sum = 0;
   for (std::size_t out = 0; out < rows.size(); ++out) {
     GemmModel model = prior;
@@ -79,7 +86,7 @@ double left_out_error(std::span<const GemmRow> rows, const GemmModel& prior, con
       others.erase(others.begin() + static_cast<std::ptrdiff_t>(out));
       model.constants = fit_constants(others, prior, freedom, 20);
     }
-    sum += std::min(std::abs(std::log(gemm_time(rows[out].shape, model).us / rows[out].us)), kWorst);
+    sum += std::min(std::abs(std::log(gemm_time(rows[out].shape, model).us / rows[out].us)), worst);
   }
   return sum;
 }
@@ -101,7 +108,7 @@ std::vector<GemmRow> agreeing(std::span<const GemmRow> rows, const GemmModel& pr
 GemmConstants rescaled(std::span<const GemmRow> all, const GemmModel& prior, Freedom freedom) {
   const std::vector<GemmRow> rows = agreeing(all, prior);
   double best = 0, best_error = 0;
-  for (double sigma : {0.0, 0.05, 0.1, 0.2, 0.4}) {
+  for (double sigma : {0.0, 0.05, 0.1, 0.2, 0.4, 0.8}) {
     freedom.prior_sigma = sigma;
     const double error = left_out_error(rows, prior, freedom);
     if (sigma > 0 && error >= best_error) continue;

@@ -139,6 +139,19 @@ TEST_CASE("fit_gemm: six rows rescale what they show and leave the rest to the p
   }
 }
 
+TEST_CASE("fit_gemm: six rows correct a prior that is wrong everywhere", "[gemm][fit]") {
+  GemmModel truth = spec_gemm_model(toy(), DType::bf16);
+  truth.constants.memory_share *= 0.5;
+  truth.constants.compute_share *= 0.45;
+  std::vector<GemmRow> rows;
+  for (const GemmShape& s : {GemmShape{1, 8192, 8192}, GemmShape{16, 4096, 8192}, GemmShape{64, 8192, 8192},
+                             GemmShape{1024, 4096, 4096}, GemmShape{4096, 8192, 8192}, GemmShape{8192, 8192, 1024}})
+    rows.push_back({"TOY", "", "bf16", s, gemm_time(s, truth).us, 0});
+  const GemmModel fit = fit_gemm(rows, spec_gemm_model(toy(), DType::bf16));
+  for (double m : {1.0, 32.0, 512.0, 4096.0})
+    CHECK(std::abs(std::log(us(fit, m, 6144, 5120) / us(truth, m, 6144, 5120))) < 0.12);
+}
+
 TEST_CASE("gemm_model: own kernel, nearest kernel, nearest device, data sheet", "[gemm]") {
   const Hardware h = toy();
   GemmCalibration calibration;
