@@ -3,30 +3,16 @@
 #include <algorithm>
 
 #include "cli/text.h"
+#include "core/module_path.h"
 
 namespace tpsim::cli {
 namespace {
-
-std::vector<std::string> components(std::string_view path) {
-  std::vector<std::string> parts;
-  while (!path.empty()) {
-    const auto dot = std::min(path.find('.'), path.size());
-    parts.emplace_back(path.substr(0, dot));
-    path.remove_prefix(std::min(dot + 1, path.size()));
-  }
-  return parts;
-}
 
 // Components in which two paths of one length differ become `*`.
 void generalise(std::vector<std::string>& pattern, const std::vector<std::string>& other) {
   if (pattern.size() != other.size()) return;
   for (std::size_t i = 0; i < pattern.size(); ++i)
     if (pattern[i] != other[i]) pattern[i] = "*";
-}
-
-std::string full_path(const std::string& prefix, const std::string& module) {
-  if (prefix.empty() || module.empty()) return prefix + module;
-  return prefix + "." + module;
 }
 
 std::string shape_text(const Operation& op) {
@@ -69,7 +55,7 @@ std::string prefix_pattern(const Analysis& analysis, int trace) {
   bool first = true;
   for (const Step& step : analysis.steps) {
     if (step.trace != trace) continue;
-    auto parts = components(step.prefix);
+    auto parts = path_components(step.prefix);
     if (first) {
       pattern = std::move(parts);
     } else {

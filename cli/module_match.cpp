@@ -4,19 +4,10 @@
 #include <charconv>
 
 #include "cli/text.h"
+#include "core/module_path.h"
 
 namespace tpsim::cli {
 namespace {
-
-std::vector<std::string> components(std::string_view path) {
-  std::vector<std::string> parts;
-  while (!path.empty()) {
-    const auto dot = std::min(path.find('.'), path.size());
-    parts.emplace_back(path.substr(0, dot));
-    path.remove_prefix(std::min(dot + 1, path.size()));
-  }
-  return parts;
-}
 
 bool holds_index(const std::vector<int>& indices, const std::string& text) {
   int n = 0;
@@ -47,8 +38,8 @@ std::optional<std::vector<std::string>> match_at(const ShardSpec& spec, std::vec
 }  // namespace
 
 std::optional<std::string> match_parameters(const ShardSpec& spec, std::string_view wanted) {
-  const auto parts = components(wanted);
-  const auto pattern = components(spec.pattern);
+  const auto parts = path_components(wanted);
+  const auto pattern = path_components(spec.pattern);
   if (parts.empty()) return std::nullopt;
   for (std::size_t begin = 0; begin + parts.size() <= pattern.size(); ++begin)
     if (const auto found = match_at(spec, pattern, parts, begin)) return joined(*found, ".");

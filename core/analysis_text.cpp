@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/analysis.h"
+#include "core/module_path.h"
 
 namespace tpsim {
 
@@ -54,18 +55,13 @@ const std::vector<CollectiveEvent>& list_of(const Trace& trace, EventList list) 
   return trace.forward;
 }
 
-std::string joined(const std::string& prefix, const std::string& module) {
-  if (prefix.empty()) return module;
-  return module.empty() ? prefix : prefix + "." + module;
-}
-
 }  // namespace
 
 std::vector<CollectiveEvent> events(const Analysis& analysis, EventList list) {
   std::vector<CollectiveEvent> all;
   for (const Step& step : analysis.steps)
     for (CollectiveEvent event : list_of(analysis.traces[static_cast<std::size_t>(step.trace)], list)) {
-      event.module = joined(step.prefix, event.module);
+      event.module = full_path(step.prefix, event.module);
       all.push_back(std::move(event));
     }
   if (list == EventList::backward) std::reverse(all.begin(), all.end());

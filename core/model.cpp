@@ -4,16 +4,14 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "core/module_path.h"
+
 namespace tpsim {
 
 namespace {
 
 bool tied_away(const Model& model, std::string_view name) {
   return std::any_of(model.ties.begin(), model.ties.end(), [&](const auto& tie) { return tie.first == name; });
-}
-
-std::string joined(const std::string& prefix, std::string_view name) {
-  return prefix.empty() ? std::string(name) : prefix + "." + std::string(name);
 }
 
 bool all_digits(std::string_view text) {
@@ -39,9 +37,9 @@ private:
   void module(int index, const std::string& prefix, std::int64_t count) {
     const ModuleType& type = model_.type(index);
     for (const auto& parameter : type.parameters)
-      if (!parameter.borrowed) add(joined(prefix, parameter.name), parameter.shape, count);
+      if (!parameter.borrowed) add(full_path(prefix, parameter.name), parameter.shape, count);
     for (const auto& child : type.children) {
-      const std::string path = joined(prefix, all_digits(child.name) ? "*" : child.name);
+      const std::string path = full_path(prefix, all_digits(child.name) ? "*" : child.name);
       if (child.is_list)
         list(child, path + ".*", count);
       else
@@ -82,11 +80,11 @@ private:
 void add_named(const Model& model, int index, const std::string& prefix, std::vector<NamedParameter>& all) {
   const ModuleType& type = model.type(index);
   for (const auto& parameter : type.parameters) {
-    std::string name = joined(prefix, parameter.name);
+    std::string name = full_path(prefix, parameter.name);
     if (!parameter.borrowed && !tied_away(model, name)) all.push_back({std::move(name), parameter.shape});
   }
   for (const auto& child : type.children) {
-    const std::string path = joined(prefix, child.name);
+    const std::string path = full_path(prefix, child.name);
     for (std::size_t i = 0; i < child.types.size(); ++i) {
       add_named(model, child.types[i], child.is_list ? path + "." + std::to_string(i) : path, all);
     }

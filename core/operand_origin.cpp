@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/module_path.h"
+
 namespace tpsim {
 namespace {
 
@@ -16,11 +18,6 @@ bool is_collective(const std::string& name) {
   return false;
 }
 
-std::string full_path(const Machine& m, const std::string& module) {
-  if (m.prefix.empty() || module.empty()) return m.prefix + module;
-  return m.prefix + "." + module;
-}
-
 // Breadth first against the edges; a module with weights ends the way.
 void walk(const Machine& m, const LayerGraph& graph, int start, Operand& operand) {
   std::vector<int> queue{start};
@@ -29,10 +26,10 @@ void walk(const Machine& m, const LayerGraph& graph, int start, Operand& operand
   for (std::size_t i = 0; i < queue.size(); ++i) {
     const GraphNode& node = graph.nodes[static_cast<std::size_t>(queue[i])];
     if (node.has_weights) {
-      add_once(operand.modules, full_path(m, node.module));
+      add_once(operand.modules, full_path(m.prefix, node.module));
       continue;
     }
-    if (is_collective(node.name)) add_once(operand.collectives, full_path(m, node.module));
+    if (is_collective(node.name)) add_once(operand.collectives, full_path(m.prefix, node.module));
     operand.from_outside |= node.name == "input";
     for (const GraphEdge& edge : graph.edges) {
       if (edge.to != queue[i] || seen[static_cast<std::size_t>(edge.from)] != 0) continue;

@@ -284,11 +284,6 @@ void RankRun<Real>::round(Tensor<Real>& value) const {
                                                       : to_fp16(static_cast<float>(x)));
 }
 
-std::string full_path(const std::string& prefix, const std::string& module) {
-  if (prefix.empty()) return module;
-  return module.empty() ? prefix : prefix + "." + module;
-}
-
 Result<void> check_executable(const Recorded& pass) {
   for (const Step& step : pass.analysis.steps)
     for (const RecordedOp& op : pass.recording.traces[static_cast<std::size_t>(step.trace)].code)

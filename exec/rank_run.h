@@ -9,6 +9,7 @@
 
 #include "core/analysis.h"
 #include "core/model.h"
+#include "core/module_path.h"
 #include "core/recording.h"
 #include "core/units.h"
 #include "exec/communicator.h"
@@ -98,9 +99,6 @@ private:
   ExchangePointer returned_;                // the last ones that came back
   std::vector<ExecutedEvent> events_;
 };
-
-// A module below a step's prefix, as a full path.
-std::string full_path(const std::string& prefix, const std::string& module);
 
 // The first operation of a recording that cannot be executed, as an error.
 Result<void> check_executable(const Recorded& pass);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "core/module_path.h"
+
 namespace tpsim::gui {
 namespace {
 
@@ -13,16 +15,6 @@ std::string range_text(const std::vector<int>& indices) {
   return std::to_string(indices.front()) + (whole ? "-" : "..") + std::to_string(indices.back());
 }
 
-std::vector<std::string> components(std::string_view path) {
-  std::vector<std::string> parts;
-  while (!path.empty()) {
-    const auto dot = std::min(path.find('.'), path.size());
-    parts.emplace_back(path.substr(0, dot));
-    path.remove_prefix(std::min(dot + 1, path.size()));
-  }
-  return parts;
-}
-
 // Grows the tree one parameter set at a time.
 class Builder {
 public:
@@ -31,7 +23,7 @@ public:
 
   void add(int index) {
     const ShardSpec& spec = analysis_.shards[static_cast<std::size_t>(index)];
-    auto parts = components(spec.pattern);
+    auto parts = path_components(spec.pattern);
     parts.pop_back();
     int parent = -1;
     std::size_t star = 0;
@@ -129,7 +121,7 @@ int find_module(const std::vector<ModuleRow>& rows, std::string_view text) {
   };
   int found = first([&](const ModuleRow& r) { return r.path == text; });
   std::string folded(text);  // digits that are whole components stand for the layer
-  for (std::string& part : components(text))
+  for (std::string& part : path_components(text))
     if (part.find_first_not_of("0123456789") == std::string::npos) {
       const auto at = folded.find("." + part + ".");
       if (at != std::string::npos) folded.replace(at + 1, part.size(), "*");

@@ -1,10 +1,6 @@
 // Time of an analysis and of its stages. Figures are of this machine; medians of many runs, and the fastest.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <functional>
 #include <string>
-#include <vector>
 
 #include "core/analyze.h"
 #include "core/architecture.h"
@@ -13,28 +9,10 @@
 #include "core/model_source.h"
 #include "core/placed_model.h"
 #include "core/shard_list.h"
+#include "tests/bench/measure.h"
 
 namespace tpsim {
 namespace {
-
-using Microseconds = std::chrono::duration<double, std::micro>;
-
-void measure(const char* what, double budget_us, const std::function<void()>& work) {
-  std::vector<double> times;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(400);
-  while (times.size() < 20 || (times.size() < 5000 && std::chrono::steady_clock::now() < end)) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    times.push_back(Microseconds(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(times.begin(), times.end());
-  std::printf("%10.1f us  %10.1f us", times[times.size() / 2], times.front());
-  if (budget_us > 0)
-    std::printf("  %8.0f us", budget_us);
-  else
-    std::printf("            ");
-  std::printf("  %s\n", what);
-}
 
 void bench(const char* id, int tp, double budget_us) {
   const auto source = open_model(id);

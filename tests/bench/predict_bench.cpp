@@ -1,32 +1,15 @@
 // Time of predictions: warm, cold, and with the analysis before them. Figures are of this machine; medians of many
 // runs, and the fastest.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <functional>
-#include <vector>
 
 #include "core/analyze.h"
 #include "core/architecture.h"
 #include "core/model_source.h"
 #include "sim/predict.h"
+#include "tests/bench/measure.h"
 
 namespace tpsim {
 namespace {
-
-using Microseconds = std::chrono::duration<double, std::micro>;
-
-void measure(const char* what, double budget_us, const std::function<void()>& work) {
-  std::vector<double> times;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(400);
-  while (times.size() < 20 || (times.size() < 20000 && std::chrono::steady_clock::now() < end)) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    times.push_back(Microseconds(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(times.begin(), times.end());
-  std::printf("%10.2f us  %10.2f us  %8.0f us  %s\n", times[times.size() / 2], times.front(), budget_us, what);
-}
 
 AnalysisRequest request_of(int tp, bool decode) {
   AnalysisRequest request;
