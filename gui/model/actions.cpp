@@ -58,14 +58,12 @@ const std::vector<Binding>& bindings() {
                                              {font_reset, "reset font", "Ctrl+0"},
                                              {toggle_theme, "dark or light theme", ""},
                                              {clear, "clear selection, close", "Escape"},
-                                             {show_replicas, "show replicas", "R"},
                                              {head_grid, "head grid", "H"},
                                              {maximise, "maximise panel, back", "Shift+Escape"},
                                              {zoom_in, "zoom in", "W | Up"},
                                              {zoom_out, "zoom out", "S | Down"},
                                              {pan_left, "pan left", "A | Left"},
                                              {pan_right, "pan right", "D | Right"},
-                                             {mark, "mark a place in the timeline", "M"},
                                              {measure, "clear marks", "Shift+M"},
                                              {reset_layout, "reset layout", ""}};
   return table;

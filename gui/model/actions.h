@@ -53,14 +53,12 @@ enum class Action {
   font_reset,
   toggle_theme,
   clear,
-  show_replicas,
   head_grid,
   maximise,
   zoom_in,
   zoom_out,
   pan_left,
   pan_right,
-  mark,
   measure,
   reset_layout
 };

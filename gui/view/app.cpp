@@ -115,7 +115,6 @@ void perform_view(App& app, Action action) {
     case font_smaller: scale_font(app, 1 / 1.1F); break;
     case font_reset: v.font_scale = 1; break;
     case toggle_theme: v.theme = v.theme == "dark" ? "light" : "dark"; break;
-    case show_replicas: toggle(v.replicas); break;
     case head_grid: toggle(v.heads); break;
     case maximise: v.alone = v.alone.empty() ? v.center : ""; break;
     case zoom_in: zoom(app, 1.25F); break;

@@ -43,7 +43,7 @@ struct View {
   std::string selected;                                            // path of a module
   int selected_problem = -1;
   int solo_rank = -1;
-  bool replicas = false, heads = true, to_scale = true, changed_only = true, show_b = false;
+  bool heads = true, to_scale = true, changed_only = true, show_b = false;
   Scope scope = Scope::rule;
   Overlay overlay = Overlay::strategy;
   PhaseShown phase = PhaseShown::decode;
