@@ -24,7 +24,9 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kTimeToEnd = std::chrono::milliseconds(2500);  // for mpirun after TERM
 
 // Ranks may be more than cores, run as root in a container, and are not pinned; Open MPI reads this, others ignore it.
-constexpr const char* kSettings[][2] = {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
+// hwloc's remarks about machines without /sys are not the run's.
+constexpr const char* kSettings[][2] = {{"HWLOC_HIDE_ERRORS", "2"},
+                                        {"OMPI_ALLOW_RUN_AS_ROOT", "1"},
                                         {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
                                         {"OMPI_MCA_rmaps_base_oversubscribe", "1"},
                                         {"OMPI_MCA_hwloc_base_binding_policy", "none"},

@@ -111,9 +111,9 @@ Result<void> ProcessRank::run(int ranks, const RankBody& body) {
     error.fixes = {"mpirun -n " + std::to_string(ranks), "--tp " + std::to_string(size())};
     return error;
   }
-  state_->watch.body_runs(true);
+  state_->watch.body_starts();
   const Result<void> result = guarded(body, state_->communicator);
-  state_->watch.body_runs(false);
+  while (!state_->watch.body_ends()) pause();  // the watch ends this process
   if (!result) stop(result.error());
   state_->raise_voice();
   return result;

@@ -50,7 +50,7 @@ void RankWatch::watch() {
   }
   const auto until = Clock::now() + kTimeToEnd;
   while (!ended_ && body_runs_ && Clock::now() < until) std::this_thread::sleep_for(kLook);
-  if (!ended_ && body_runs_) report_(*post_.stopped());
+  if (!ended_ && body_runs_.exchange(false)) report_(*post_.stopped());
 }
 
 void RankWatch::read_letters() {

@@ -24,7 +24,9 @@ public:
   RankWatch& operator=(const RankWatch&) = delete;
 
   void end();
-  void body_runs(bool runs) { body_runs_ = runs; }
+  void body_starts() { body_runs_ = true; }
+  // False: the watch has come first; it reports in the rank's place, which must stay silent.
+  bool body_ends() { return body_runs_.exchange(false); }
   bool first_rank_lost() const { return first_rank_lost_; }
 
 private:

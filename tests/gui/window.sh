@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A real window on a virtual display, driven with a real mouse and keyboard: window.sh TPSIM_GUI. Exit 77 = cannot be tried here.
 set -u
-for tool in xvfb-run xdotool; do
+for tool in xvfb-run xauth xdotool; do
   command -v "$tool" >/dev/null || { echo "skipped: no $tool"; exit 77; }
 done
 program=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
