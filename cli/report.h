@@ -33,6 +33,8 @@ struct Report {
 };
 
 Result<Report> build_report(Scenario scenario, const TpChoice& choice);
+// One size, held against a baseline that is known already. `valid` stays empty.
+Result<Report> build_report(Scenario scenario, int tp, const Baseline& baseline);
 
 // The sizes of --tp, or the powers of two up to --gpus (8 without it).
 TpChoice sizes_or_default(const Options& options);

@@ -43,6 +43,18 @@ const Child* layer_list(const Model& model) {
   return longest;
 }
 
+Report empty_report(Scenario scenario, const Baseline& baseline, int largest) {
+  Report report{
+      std::move(scenario), baseline, {}, {}, std::clamp(largest, kValidLimit, kHighestLimit), {}, {}};
+  report.layers = layer_groups(report.scenario.model());
+  return report;
+}
+
+void add_advice(Report& report) {
+  for (Problem& found : advice(report)) report.problems.push_back(std::move(found));
+  sort_by_severity(report.problems);
+}
+
 }  // namespace
 
 std::vector<LayerGroup> layer_groups(const Model& model) {
@@ -84,15 +96,19 @@ TpChoice sizes_or_default(const Options& options) {
 Result<Report> build_report(Scenario scenario, const TpChoice& choice) {
   auto baseline = measure_baseline(scenario);
   if (!baseline) return baseline.error();
-  Report report{
-      std::move(scenario), *baseline, {}, {}, std::clamp(highest(choice.sizes), kValidLimit, kHighestLimit), {}, {}};
+  Report report = empty_report(std::move(scenario), *baseline, highest(choice.sizes));
   const AnalysisRequest request = request_for(report.scenario, 1, Pass::forward);
   report.valid = valid_sizes(report.scenario.model(), request, report.valid_limit);
-  report.layers = layer_groups(report.scenario.model());
   for (const int tp : choice.valid ? report.valid.tp : choice.sizes)
     if (auto added = add_size(report, tp); !added) return added.error();
-  for (Problem& found : advice(report)) report.problems.push_back(std::move(found));
-  sort_by_severity(report.problems);
+  add_advice(report);
+  return report;
+}
+
+Result<Report> build_report(Scenario scenario, int tp, const Baseline& baseline) {
+  Report report = empty_report(std::move(scenario), baseline, tp);
+  if (auto added = add_size(report, tp); !added) return added.error();
+  add_advice(report);
   return report;
 }
 

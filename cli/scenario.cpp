@@ -171,15 +171,19 @@ Result<Scenario> load_scenario(const Options& options) {
   if (auto single = check_standard_input(options); !single) return single.error();
   auto input = load_model(options);
   if (!input) return input.error();
+  auto hardware = load_hardware_input(options);
+  if (!hardware) return hardware.error();
+  return load_scenario(options, std::move(*input), std::move(*hardware));
+}
+
+Result<Scenario> load_scenario(const Options& options, ModelInput input, Hardware hardware) {
   auto plan = load_plan(options);
   if (!plan) return plan.error();
   auto custom = load_strategies(options);
   if (!custom) return custom.error();
-  auto hardware = load_hardware_input(options);
-  if (!hardware) return hardware.error();
-  const auto stack = stack_named(options.stack.value_or("forward"), hardware->name);
+  const auto stack = stack_named(options.stack.value_or("forward"), hardware.name);
   if (!stack) return stack.error();
-  Scenario s{std::move(*input), std::move(*plan), std::move(*custom), std::move(*hardware), *stack,
+  Scenario s{std::move(input), std::move(*plan), std::move(*custom), std::move(hardware), *stack,
              options.dialect,   options.ep,       options.phase,      kDefaultBatch,        kDefaultPrompt,
              kDefaultContext,   DType::bf16,      DType::bf16,        DType::bf16,          {}};
   if (auto set = set_lengths(s, options); !set) return set.error();

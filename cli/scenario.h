@@ -38,6 +38,8 @@ struct Scenario {
 const char* to_string(Phase phase);
 
 Result<Scenario> load_scenario(const Options& options);
+// The same for a model and hardware that are loaded already.
+Result<Scenario> load_scenario(const Options& options, ModelInput input, Hardware hardware);
 
 // Lengths of the workload with what is not given filled in as in a report.
 struct Lengths {

@@ -99,7 +99,8 @@ std::string command_line(const Document& d, Side side, const std::string& plan_f
   if (plan.text.empty() && plan.source != "auto") add("-p", plan.source);
   if (plan.base_plan) line += " --base-plan";
   if (o.dialect != kNewestDialect) add("--dialect", to_string(o.dialect) + (o.dialect.extensions ? "+tpsim" : ""));
-  add("--hw", *o.hardware);
+  const bool other = side == Side::b && !d.baseline_hardware.empty();
+  add("--hw", d.hardware_set.empty() || other ? *o.hardware : "hardware.json");
   if (o.link) add("--link", *o.link);
   if (o.profile) add("--profile", *o.profile);
   if (o.stack) add("--stack", *o.stack);

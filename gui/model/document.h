@@ -28,6 +28,7 @@ struct Document {
   std::vector<PlanEntry> plans = {PlanEntry{}};
   int edited = 0, baseline = 0;  // indices into plans: A and B
   std::string hardware = "h100-sxm", stack = "forward", link, profile;
+  std::vector<std::string> hardware_set;  // constants of one's own: "memory_bandwidth=3.9 TB/s"
   int tp = 4, ep = 1;
   std::optional<int> baseline_tp;  // B at another size, or on other hardware
   std::string baseline_hardware;
@@ -49,7 +50,8 @@ enum class Side { a, b };
 cli::Options options_of(const Document& document, Side side);
 // What a command line asks for; errors: several --tp, training.
 Result<Document> document_of(const cli::Options& options);
-// "tpsim report -m ... -p plan.json --tp 4": the same numbers on the command line. An edited plan is named by `plan`.
+// "tpsim report -m ... -p plan.json --tp 4": the same numbers on the command line. An edited plan is named by
+// `plan_file`, edited hardware by "hardware.json" (both as the export panel writes them).
 std::string command_line(const Document& document, Side side, const std::string& plan_file);
 
 std::string to_json(const Document& document);

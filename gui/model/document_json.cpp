@@ -131,6 +131,7 @@ std::string to_json(const Document& d) {
   json.member("edited", d.edited);
   json.member("baseline", d.baseline);
   json.member("hw", d.hardware);
+  if (!d.hardware_set.empty()) json.array("hw_set", d.hardware_set);
   json.member("stack", d.stack);
   if (!d.link.empty()) json.member("link", d.link);
   if (!d.profile.empty()) json.member("profile", d.profile);
@@ -160,6 +161,7 @@ Result<Document> read_document(std::string_view text, const std::string& file) {
   reader.texts("set", d.set);
   read_plans(reader, file, d);
   reader.text("hw", d.hardware);
+  reader.texts("hw_set", d.hardware_set);
   reader.text("stack", d.stack);
   reader.text("link", d.link);
   reader.text("profile", d.profile);

@@ -48,25 +48,28 @@ void open_what_if(WhatIf& what_if, const Results& results, const ModuleRow& row,
   what_if.list.push_back({"", row.rule < 0, false, {}, 0, {}, {}, {}, {}, {}});
 }
 
-bool work(WhatIf& what_if, const Document& d, const Results& results, const ModuleRow& row, Scope scope) {
+int next_of(const WhatIf& what_if) {
   const auto next =
       std::find_if(what_if.list.begin(), what_if.list.end(), [](const Consequence& c) { return !c.done; });
-  if (next == what_if.list.end() || !results.a.report) return false;
-  next->done = true;
-  const cli::Report& before = *results.a.report;
+  return next == what_if.list.end() ? -1 : static_cast<int>(next - what_if.list.begin());
+}
+
+Consequence work_out(Consequence entry, const Document& d, const cli::Report& before, const ModuleRow& row,
+                     Scope scope) {
+  entry.done = true;
   cli::Scenario scenario = before.scenario;
-  const auto patch = strategy_patch(before.results.front().forward, row, next->strategy, scope);
+  const auto patch = strategy_patch(before.results.front().forward, row, entry.strategy, scope);
   const Document edited = edit_plan(d, before.scenario, patch, "").next;
   auto plan = read_plan(edited.plan_a().text, "plan");
-  if (!plan) return true;
+  if (!plan) return entry;
   scenario.plan.choice = {PlanKind::manual, std::move(*plan), edited.plan_a().base_plan,
                           scenario.plan.choice.expert_plan};
   const auto now = cli::size_up(scenario, d.tp, before.baseline);
-  if (!now) return true;
+  if (!now) return entry;
   std::vector<cli::Problem> problems;
   merge(problems, now->forward.diagnostics, d.tp);
-  compare(*next, *now, problems, before);
-  return true;
+  compare(entry, *now, problems, before);
+  return entry;
 }
 
 }  // namespace tpsim::gui

@@ -26,7 +26,10 @@ struct WhatIf {
 
 // Begins anew where module, scope or plan are others.
 void open_what_if(WhatIf& what_if, const Results& results, const ModuleRow& row, Scope scope);
-// Works out the next entry; false if all are done.
-bool work(WhatIf& what_if, const Document& document, const Results& results, const ModuleRow& row, Scope scope);
+// The next entry that is not worked out; -1 = all are.
+int next_of(const WhatIf& what_if);
+// What choosing that strategy comes to, against `before`, the report of the document's plan A.
+Consequence work_out(Consequence entry, const Document& document, const cli::Report& before, const ModuleRow& row,
+                     Scope scope);
 
 }  // namespace tpsim::gui

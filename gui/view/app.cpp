@@ -8,7 +8,7 @@
 namespace tpsim::gui {
 namespace {
 
-const cli::Report* side_b(const App& app) { return app.results.b.report ? &*app.results.b.report : nullptr; }
+const cli::Report* side_b(const App& app) { return app.results.b.report.get(); }
 
 void step_module(App& app, int by) {
   std::vector<const ModuleRow*> leaves;
@@ -181,7 +181,10 @@ void say(App& app, std::string message) {
 }
 
 bool update(App& app) {
-  const bool changed = refresh(app.results, app.document());
+  // An evaluation that was slow before, or of a model that is yet to be read, is a task.
+  constexpr double at_once_ms = 8;
+  const bool later = app.threads && app.results.a.report && app.results.refresh_ms > at_once_ms;
+  const bool changed = !later && refresh(app.results, app.document());
   const std::size_t version = app.results.refreshes * 2 + (app.view.show_b ? 1 : 0) + 1;
   if (app.derived_from == version) return changed;
   app.derived_from = version;
@@ -201,14 +204,6 @@ bool update(App& app) {
     app.view.selected = row < 0 ? "" : app.modules[static_cast<std::size_t>(row)].path;
   }
   return true;
-}
-
-bool work(App& app) {
-  if (work(app.results, app.document())) return true;
-  const ModuleRow* row = app.selected_row();
-  if (row == nullptr || !row->is_leaf() || !app.results.a.report || app.view.show_b) return false;
-  open_what_if(app.what_if, app.results, *row, app.view.scope);
-  return work(app.what_if, app.document(), app.results, *row, app.view.scope);
 }
 
 void set_workspace(App& app, std::string_view name) {

@@ -1,6 +1,7 @@
 // The state of the running visualizer. Panels read it and call edits; nothing in it knows how it is drawn.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "gui/model/modules.h"
 #include "gui/model/results.h"
 #include "gui/model/timeline.h"
+#include "cli/stored_run.h"
 #include "gui/model/what_if.h"
 
 namespace tpsim::gui {
@@ -62,12 +64,16 @@ struct View {
 
 // Results of runs and traces that were opened beside the prediction.
 struct Measured {
-  std::optional<Timeline> trace;
+  std::shared_ptr<const Timeline> trace;
   std::string trace_name;
   std::optional<Value> run;  // a document of tpsim run or validate
   std::string run_name;
-  std::optional<Error> error;
+  std::optional<cli::StoredRun> stored;  // where the run was measured
+  std::size_t loads = 0;
 };
+
+struct App;
+using Outcome = std::function<void(App&)>;
 
 struct App {
   History history;
@@ -76,9 +82,14 @@ struct App {
   WhatIf what_if;
   Measured measured;
   std::string project_file;
+  Document saved;  // as it lies on disk
   std::vector<std::string> recent;
   std::vector<std::string> model_ids, hardware, stacks;
   bool quit = false, want_snapshot = false;
+  bool threads = false;                // slow work goes on beside the frames
+  std::vector<std::string> to_open;    // files that wait for their task
+  std::vector<std::string> at_work;    // names of tasks that run
+  bool cancel_work = false;
   std::string clipboard;  // what was copied last
 
   // Derived from the shown report, made anew with it.
@@ -97,11 +108,13 @@ App make_app(Document first);
 void apply(App& app, Edit edit, const std::string& merge_key = {});
 // Brings results and what is derived from them up to date; true if anything changed.
 bool update(App& app);
-// One piece of deferred work; false if there is none left.
-bool work(App& app);
 void perform(App& app, Action action);
 // As if dropped on the window: config.json, folder, checkpoint, plan, project, result, trace.
 void open_path(App& app, const std::string& path);
+// Reads and understands a file; what it gives puts it in its place, or says why not.
+Outcome read_path(const std::string& path);
+// Puts a file on top of the recent ones.
+void remember(App& app, const std::string& path);
 void save_project(App& app, const std::string& path);
 void say(App& app, std::string message);
 void set_workspace(App& app, std::string_view name);

@@ -97,14 +97,17 @@ bool Painter::reload_fonts() {
 
 bool Painter::frame(const FrameInput& input) {
   const bool changed = update(app_);
-  const bool more = !changed && gui::work(app_);
+  if (app_.cancel_work) tasks_.cancel();
+  app_.cancel_work = false;
+  const bool more = !changed && tasks_.step(app_);
+  app_.at_work = tasks_.names();
   ui_.theme = app_.view.theme == "light" ? &light_theme() : &dark_theme();
   apply_style(ui_);
   ui_.items.clear();
   ImGui::NewFrame();
   draw_frame(app_, ui_, input);
   ImGui::Render();
-  return changed || more;
+  return changed || more || tasks_.is_busy();
 }
 
 Image Painter::picture() const { return rasterise(*ImGui::GetDrawData(), font_atlas(), ui_.theme->background); }

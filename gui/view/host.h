@@ -7,6 +7,7 @@
 
 #include "gui/view/frame.h"
 #include "gui/view/raster.h"
+#include "gui/view/tasks.h"
 
 namespace tpsim::gui {
 
@@ -22,10 +23,10 @@ Atlas font_atlas();
 // Draws frames of an App into the current context; what a window and a picture have in common.
 class Painter {
 public:
-  Painter(App& app, std::string font) : app_(app), font_(std::move(font)) {}
+  Painter(App& app, std::string font) : app_(app), font_(std::move(font)), tasks_(app.threads) {}
   // True if the atlas is new: the App's font scale is another than before.
   bool reload_fonts();
-  // Update, one piece of deferred work, draw. True while there is more to come.
+  // Update, one step of the tasks, draw. True while there is more to come.
   bool frame(const FrameInput& input);
   Image picture() const;
   void save_picture(const std::string& path);
@@ -36,6 +37,7 @@ private:
   std::string font_;
   Ui ui_;
   float loaded_scale_ = 0;
+  Tasks tasks_;
 };
 
 class Host {

@@ -101,13 +101,13 @@ std::vector<std::string> completions(const std::string& typed) {
 
 void kpi_strip(App& app, Ui& ui) {
   const PathScope scope(ui, "KPI");
-  const cli::Report* a = app.results.a.report ? &*app.results.a.report : app.results.shown();
+  const cli::Report* a = app.results.a.report ? app.results.a.report.get() : app.results.shown();
   if (a == nullptr) {
     no_data(app, ui);
     return;
   }
   const bool other = app.results.b.report && app.results.b.key != app.results.a.key;
-  const auto figures = headline_figures(*a, other ? &*app.results.b.report : nullptr, app.document().suppressed);
+  const auto figures = headline_figures(*a, other ? app.results.b.report.get() : nullptr, app.document().suppressed);
   static constexpr float shares[] = {0.2F, 0.18F, 0.25F, 0.12F, 0.12F, 0.13F};
   const float gap = ui.px(6), width = ImGui::GetContentRegionAvail().x - 5 * gap,
               height = 3 * ImGui::GetTextLineHeight() + ui.px(18);

@@ -74,7 +74,7 @@ void hardware_picker(App& app, Ui& ui) {
 void tp_selector(App& app, Ui& ui) {
   label(ui, "TP");
   const PathScope scope(ui, "TP");
-  const auto& report = app.results.a.report;
+  const auto& report = app.results.sweep;
   const int current = app.document().tp;
   for (const int tp : {1, 2, 4, 8, 16}) {
     const bool valid =
