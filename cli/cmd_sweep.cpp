@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/sweep_axes.h"
 #include "cli/sweep_file.h"
+#include "cli/sweep_points.h"
 #include "cli/sweep_rows.h"
 #include "cli/text.h"
 #include "cli/values.h"
@@ -71,10 +72,6 @@ Task task_at(const SweepGrid& grid, std::int64_t index) {
   return {index / per_cell, first, std::min(first + kPointsPerTask, grid.points_per_cell())};
 }
 
-Lengths lengths_at(const SweepGrid& grid, std::int64_t inner) {
-  return lengths_or_default(grid.value("batch", inner), grid.value("prompt", inner), grid.value("ctx", inner));
-}
-
 Result<Format> format_of(const Options& options) {
   const Format format = output_format(options);
   if (format == Format::table) return Format::ndjson;
@@ -104,8 +101,6 @@ Result<void> keep_fields(Table& table, const Options& options) {
   return options.fields_given ? select_fields(table, options.fields) : Result<void>{};
 }
 
-int tp_of(const Options& options) { return options.tp && !options.tp->sizes.empty() ? options.tp->sizes.front() : 1; }
-
 // Keeps the cell of its last task.
 class Worker {
 public:
@@ -132,7 +127,7 @@ private:
     const Options options = sweep_->grid.options_of(sweep_->options, cell);
     auto scenario = load_scenario(options);
     if (!scenario) return scenario.error();
-    tp_ = tp_of(options);
+    tp_ = tp_of_cell(options);
     cell_.reset();
     cell_.emplace(std::move(*scenario), tp_, sweep_->largest);
     index_ = cell;
@@ -144,13 +139,6 @@ private:
   std::int64_t index_ = -1;
   int tp_ = 1;
 };
-
-// The largest of each length: where the short way is tried.
-Lengths largest_of(const SweepGrid& grid) {
-  Lengths most = lengths_or_default(grid.largest("batch"), grid.largest("prompt"), grid.largest("ctx"));
-  most.prompt = std::min(most.prompt, most.context);
-  return most;
-}
 
 std::string header_of(const Sweep& sweep) {
   if (sweep.format != Format::csv || sweep.options.no_header) return {};
@@ -239,7 +227,7 @@ Result<int> run(Context& context) {
   Sweep sweep{options, SweepGrid(*axes), *format, 0, 0, {}};
   if (Table table = sweep_table(); true)
     if (auto selected = keep_fields(table, options); !selected) return selected.error();
-  sweep.largest = largest_of(sweep.grid);
+  sweep.largest = largest_lengths(sweep.grid);
   const Share share = share_of_launcher();
   take_share(sweep, share);
   const exec::InterruptGuard guard;

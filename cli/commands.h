@@ -39,6 +39,7 @@ Command strategies_list_command();
 Command strategies_show_command();
 Command explain_command();
 Command help_command();
+Command serve_command();
 Command sweep_command();
 Command version_command();
 

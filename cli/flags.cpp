@@ -340,6 +340,8 @@ constexpr std::array kFlags = {
          set_true<&Options::resume>},
     Flag{"jobs", 0, "N", kAct, kSweepFlags, "threads (default: as many as there are cores)",
          set_number<&Options::jobs, 1, 1024>},
+    Flag{"stdio", 0, "", kAct, kServeFlags, "requests on standard input, answers on standard output",
+         set_true<&Options::stdio>},
     Flag{"python", 0, "", kAct, kPlanOutputFlags, "write the plan as a Python dictionary", set_true<&Options::python>},
 
     Flag{"snapshot", 0, "FILE", kAct, kGuiFlags, "draw into a PNG file instead of a window; needs no display",

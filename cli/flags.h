@@ -35,6 +35,7 @@ enum FlagSet : unsigned {
   kRunFlags = 1u << 20,  // --input, --backend, --comm, ...
   kValidateFlags = 1u << 27,
   kCalibrateFlags = 1u << 28,
+  kServeFlags = 1u << 30,
 };
 
 struct Flag {

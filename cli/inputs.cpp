@@ -81,8 +81,19 @@ Result<Model> build(const ModelSource& source, const Dialect& dialect) {
   return build_model(*architecture, *source.config);
 }
 
-Result<Plan> read_plan_file(const std::string& path, std::string* text) {
-  auto read = read_input(path);
+// The text that stands in place of the flag's file, else nullptr.
+const std::string* given_text(const Options& options, const char* flag) {
+  const auto it = options.texts.find(flag);
+  return it == options.texts.end() ? nullptr : &it->second;
+}
+
+Result<std::string> read_given(const Options& options, const char* flag, const std::string& path) {
+  if (const std::string* const given = given_text(options, flag)) return *given;
+  return read_input(path);
+}
+
+Result<Plan> read_plan_of(const Options& options, const char* flag, const std::string& path, std::string* text) {
+  auto read = read_given(options, flag, path);
   if (!read) return read.error();
   auto plan = read_plan(*read, path == "-" ? "standard input" : path);
   if (text != nullptr) *text = std::move(*read);
@@ -125,7 +136,7 @@ Result<std::string> read_input(const std::string& path) {
 
 Result<StrategySet> load_strategies(const Options& options) {
   if (!options.strategy_file) return StrategySet{};
-  const auto text = read_input(*options.strategy_file);
+  const auto text = read_given(options, "strategy-file", *options.strategy_file);
   if (!text) return text.error();
   return read_strategies(*text, *options.strategy_file);
 }
@@ -141,7 +152,9 @@ Result<void> use_profile(Hardware& hardware, const std::string& path) {
 }
 
 Result<Hardware> load_hardware_input(const Options& options) {
-  auto hardware = load_hardware(options.hardware.value_or(kDefaultHardware));
+  const std::string* const own = given_text(options, "hw");
+  auto hardware = own != nullptr ? read_hardware(*own, *options.hardware)
+                                 : load_hardware(options.hardware.value_or(kDefaultHardware));
   if (!hardware) return hardware;
   if (options.link) {
     const auto link = find_link(*options.link, hardware->link);
@@ -167,7 +180,8 @@ Result<ModelInput> load_model(const Options& options) {
   ModelSourceOptions how;
   how.set = options.set;
   if (options.max_header) how.limits.header_bytes = *options.max_header;
-  auto source = open_model(*options.model, how);
+  const std::string* const config = given_text(options, "model");
+  auto source = config != nullptr ? model_of_text(*config, *options.model, how) : open_model(*options.model, how);
   if (!source) return source.error();
   auto model = build(*source, options.dialect);
   if (!model) return model.error();
@@ -180,7 +194,7 @@ Result<PlanInput> load_plan(const Options& options) {
   input.choice.kind = plan_kind(options.plan);
   input.choice.base_plan = options.base_plan;
   if (input.choice.kind == PlanKind::manual) {
-    auto plan = read_plan_file(*options.plan, &input.text);
+    auto plan = read_plan_of(options, "plan", *options.plan, &input.text);
     if (!plan) return plan.error();
     input.choice.plan = std::move(*plan);
     input.file = *options.plan;
@@ -188,7 +202,7 @@ Result<PlanInput> load_plan(const Options& options) {
     return usage_error("--base-plan needs a plan file: -p FILE");
   }
   if (options.ep_plan) {
-    auto plan = read_plan_file(*options.ep_plan, nullptr);
+    auto plan = read_plan_of(options, "ep-plan", *options.ep_plan, nullptr);
     if (!plan) return plan.error();
     input.choice.expert_plan = std::move(*plan);
   }

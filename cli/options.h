@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,6 +80,7 @@ struct Options {
   // Of sweeps
   std::vector<GivenAxis> axes;
   bool resume = false;
+  bool stdio = false;
   std::optional<int> jobs;
 
   // Of runs
@@ -115,6 +117,9 @@ struct Options {
 
   // Help
   bool short_help = false, long_help = false, version = false;
+
+  // What stands in place of a file, by flag: {"model", "{...}"}. Only requests to `tpsim serve` have such.
+  std::map<std::string, std::string> texts;
 
   std::vector<std::string> operands;   // after the command's name
   std::vector<std::string> arguments;  // all of them as given

@@ -149,10 +149,9 @@ Result<ModelSource> open_known(const KnownModel& known, const ModelSourceOptions
 Result<ModelSource> open_standard_input(const ModelSourceOptions& options) {
   auto text = read_standard_input(kLargestFile);
   if (!text) return std::move(text).error();
-  ModelSource source;
-  source.id = "stdin";
-  source.origin = "standard input";
-  return with_config(std::move(source), *std::move(text), "standard input", options);
+  auto source = model_of_text(*std::move(text), "standard input", options);
+  if (source) source->id = "stdin";
+  return source;
 }
 
 // Surely a path, whether there is such a file or not. "org/name" is one only where it exists.
@@ -166,6 +165,12 @@ bool means_path(const std::string& argument) {
 }
 
 }  // namespace
+
+Result<ModelSource> model_of_text(std::string text, const std::string& name, const ModelSourceOptions& options) {
+  ModelSource source;
+  source.id = source.origin = name;
+  return with_config(std::move(source), std::move(text), name, options);
+}
 
 Result<ModelSource> open_model(std::string_view argument, const ModelSourceOptions& options) {
   const std::string name(argument);

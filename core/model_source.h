@@ -33,6 +33,9 @@ struct ModelSourceOptions {
 // refs/main.
 Result<ModelSource> open_model(std::string_view argument, const ModelSourceOptions& options = {});
 
+// The text of a config that comes from no file; `name` stands for it in headers and errors.
+Result<ModelSource> model_of_text(std::string text, const std::string& name, const ModelSourceOptions& options = {});
+
 struct KnownConfig {
   std::string id;  // "meta-llama/Llama-3.1-70B"
   std::string model_type;

@@ -65,6 +65,20 @@ TEST_CASE("documents: rows of a sweep", "[schema]") {
   CHECK(rows == 6);
 }
 
+TEST_CASE("documents: answers of serve", "[schema]") {
+  for (const char* session : {"cli-serve-questions", "cli-serve-bad-requests"}) {
+    const ProgramRun run = run_tpsim("serve --stdio < tests/golden/cases/" + std::string(session) + "/stdin");
+    CHECK(run.exit == 0);
+    std::istringstream lines(run.out);
+    for (std::string line; std::getline(lines, line);) {
+      INFO(line);
+      const auto answer = parse_json(line, "answer");
+      REQUIRE(answer.has_value());
+      CHECK(validate(*answer, load_schema("serve-answer")).empty());
+    }
+  }
+}
+
 TEST_CASE("documents: training, right plans and plans that stop", "[schema]") {
   check_document("report -m llama-3.1-8b --phase train --tp 1,2,16 --dp 2 --pp 2 --zero 1 --recompute full",
                  "training");

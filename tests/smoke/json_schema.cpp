@@ -33,10 +33,11 @@ const Value& schema_file(const std::string& file) {
 const ValueObject& object_of(const Value& value) { return std::get<ValueObject>(value.data); }
 const std::string& text_of(const Value& value) { return std::get<std::string>(value.data); }
 
-// "common.schema.json#/definitions/inputs"
+// "common.schema.json#/definitions/inputs", "error.schema.json"
 const Value& resolve(const std::string& reference) {
   const auto hash = reference.find("#/");
   const Value* value = &schema_file(reference.substr(0, hash));
+  if (hash == std::string::npos) return *value;
   std::stringstream parts(reference.substr(hash + 2));
   for (std::string part; std::getline(parts, part, '/');) {
     value = find(object_of(*value), part);
