@@ -23,12 +23,14 @@ std::string flag_text(const Flag& flag) { return "--" + std::string(flag.name); 
 
 class Parser {
 public:
-  explicit Parser(const std::vector<std::string>& arguments) : arguments_(arguments) {}
+  Parser(const std::vector<std::string>& arguments, const Settings& settings)
+      : arguments_(arguments), settings_(settings) {}
 
   Result<Invocation> run() {
     invocation_.options.arguments = arguments_;
     while (next_ < arguments_.size()) take(arguments_[next_++]);
     resolve_command();
+    for (const Setting& setting : settings_.values) use_setting(setting);
     settle_axes();
     if (!error_) check();
     if (error_) return with_usage(*error_);
@@ -97,6 +99,23 @@ private:
       return;
     }
     usage_helps_ = error_ ? usage_helps_ : false;
+    fail(std::move(error));
+  }
+
+  // Where the flag is not given and the command takes it. Commands about measurements take no inputs from settings.
+  void use_setting(const Setting& setting) {
+    const Command* const command = invocation_.command;
+    const Flag* const flag = find_flag(setting.flag);
+    if (command == nullptr || (flag->sets & (command->flags | kEverywhere)) == 0) return;
+    if (std::find(seen_.begin(), seen_.end(), flag) != seen_.end()) return;
+    if (flag->group != FlagGroup::output && !command->input_settings) return;
+    if (is_sweep_axis(flag->name)) invocation_.options.axes.push_back({setting.flag, setting.value});
+    const auto applied = flag->apply(invocation_.options, setting.value);
+    if (applied) return;
+    Error error = applied.error();
+    error.message = "\"" + setting.flag + "\": " + error.message;
+    error.where = setting.place;
+    error.fixes = {"tpsim doctor --settings   shows where each value comes from"};
     fail(std::move(error));
   }
 
@@ -223,6 +242,7 @@ private:
   }
 
   const std::vector<std::string>& arguments_;
+  const Settings& settings_;
   std::size_t next_ = 0;
   bool flags_ended_ = false;
   std::vector<std::string> words_;
@@ -235,7 +255,9 @@ private:
 
 }  // namespace
 
-Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) { return Parser(arguments).run(); }
+Result<Invocation> parse_arguments(const std::vector<std::string>& arguments, const Settings& settings) {
+  return Parser(arguments, settings).run();
+}
 
 bool asks_for_json(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/options.h"
+#include "cli/settings.h"
 #include "core/result.h"
 
 namespace tpsim::cli {
@@ -15,8 +16,9 @@ struct Invocation {
   Options options;
 };
 
-// Flags and the command's words may come in any order. An error ends with the usage line of the command.
-Result<Invocation> parse_arguments(const std::vector<std::string>& arguments);
+// Flags and the command's words may come in any order. What is not given is taken from the settings. An error ends with
+// the usage line of the command.
+Result<Invocation> parse_arguments(const std::vector<std::string>& arguments, const Settings& settings = {});
 
 // What can be said about errors of the arguments themselves: true if any of them asks for JSON.
 bool asks_for_json(const std::vector<std::string>& arguments);

@@ -124,6 +124,7 @@ Command calibrate_command() {
       "of the "
       "hardware: few rows rescale it, many replace it; families without rows stay. Errors after the fit are of rows "
       "that it had not seen. Refuses rows of several GPUs, times in other units, rates above the data sheet.";
+  command.input_settings = false;
   command.run = run;
   return command;
 }

@@ -162,6 +162,7 @@ Command evaluate_command() {
       "Reads files of measured times, one number a row: operators (gemm, attention, mla, moe, collective, elementwise) "
       "or whole runs (e2e), told apart by their columns. Errors are |predicted / measured - 1|; \"in band\" is the "
       "share of rows inside the 90 % band of their prediction. Rows of grade C are predicted but not counted.";
+  command.input_settings = false;
   command.run = run;
   return command;
 }

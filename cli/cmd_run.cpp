@@ -250,6 +250,7 @@ Command run_command() {
       "--phase train the gradients of loss = mean(logits^2) are compared instead. Exit "
       "code "
       "5: executed but wrong.";
+  command.input_settings = false;
   command.run = run;
   return command;
 }

@@ -86,6 +86,8 @@ std::string greeting() {
 
 class Server {
 public:
+  explicit Server(Settings settings) : settings_(std::move(settings)) {}
+
   std::string answer(const std::string& line) {
     const ServeRequest request = read_request(line);
     if (request.error) return refusal_text(request.id, *request.error);
@@ -104,7 +106,7 @@ private:
   Result<std::string> document_of(const ServeRequest& request, int& exit) {
     if (request.method == "hello") return greeting();
     const bool predicts = request.method == "predict";
-    auto invocation = parse_arguments(command_line(request, predicts ? "sweep" : request.method));
+    auto invocation = parse_arguments(command_line(request, predicts ? "sweep" : request.method), settings_);
     if (!invocation) return of_request(invocation.error());
     Options& options = invocation->options;
     options.texts = request.texts;
@@ -136,6 +138,7 @@ private:
     return std::move(context.out);
   }
 
+  Settings settings_;
   ServePredictions predictions_;
 };
 
@@ -146,7 +149,9 @@ Error line_too_long() {
 }
 
 Result<int> run(Context& context) {
-  Server server;
+  auto settings = load_settings();
+  if (!settings) return settings.error();
+  Server server(*std::move(settings));
   Lines lines;
   context.output_written = true;
   while (const auto line = lines.next()) {

@@ -362,6 +362,7 @@ Command validate_command() {
       "band. Without --hw and --profile the prediction is for a generic CPU. Exit code 5: other numbers than the "
       "unsharded model's, other calls than predicted, or a pass whose time is "
       "further off than --tolerance.";
+  command.input_settings = false;
   command.run = run;
   return command;
 }

@@ -43,6 +43,7 @@ struct Command {
   std::vector<std::string_view> required;  // flags that must be given
   std::string_view instead_of_required;    // a flag that makes the required ones unnecessary
   std::vector<std::string_view> in_usage;  // further flags that the usage line shows
+  bool input_settings = true;              // settings of one's own stand in for inputs that are not given
   std::vector<Example> examples;
   std::string_view description;            // paragraphs for --help
   Result<int> (*run)(Context&) = nullptr;  // the exit code; with Error, the code of its kind

@@ -18,7 +18,30 @@ constexpr std::string_view kEnvironment =
   TPSIM_PAGER, PAGER
                    shows help and explain on a terminal; empty: no pager (default: less -FIRX)
 
+  TPSIM_HW, TPSIM_DIALECT, TPSIM_STACK, TPSIM_DTYPE, TPSIM_UNITS ...
+                   a value for the flag of that name where it is not given (tpsim help settings)
+
 A flag wins over a variable, a variable over the default. tpsim never uses the network.
+)";
+
+constexpr std::string_view kSettings =
+    R"(tpsim help settings: defaults of your own
+
+A JSON object with the long names of flags as its members:
+    { "hw": "h200", "stack": "vllm", "units": "si" }
+
+In order, the first that has a value wins:
+    the flag
+    the environment          TPSIM_HW=h200
+    the project's file       tpsim-settings.json in this folder, or in the nearest folder above it that has one
+    the user's file          $TPSIM_CONFIG, else $XDG_CONFIG_HOME/tpsim/config.json, else
+                             ~/.config/tpsim/config.json
+    what is built in
+
+There are settings for dialect, tp, hw, gpus, nodes, link, profile, stack, batch, prompt, ctx, dtype, kv-dtype,
+units, width, color and ascii. A command takes those whose flags it has; commands about measurements (run, validate,
+evaluate, calibrate) only units, width, color and ascii. NO_COLOR and CLICOLOR_FORCE go before "color" in a file.
+tpsim doctor --settings shows each value and where it comes from.
 )";
 
 constexpr std::string_view kExitCodes =
@@ -117,6 +140,7 @@ on every step. Every time carries its band (low, high) and its source.
 const std::vector<HelpTopic>& help_topics() {
   static const std::vector<HelpTopic> topics = {
       {"environment", "variables that tpsim reads", kEnvironment},
+      {"settings", "defaults of your own", kSettings},
       {"exit-codes", "what the exit code says", kExitCodes},
       {"output", "formats, fields, widths, colours", kOutput},
       {"units", "sizes, bytes and times", kUnits},

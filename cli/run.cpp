@@ -8,6 +8,7 @@
 #include "cli/help.h"
 #include "cli/messages.h"
 #include "cli/output.h"
+#include "cli/settings.h"
 #include "core/version.h"
 
 namespace tpsim::cli {
@@ -67,7 +68,9 @@ int run_command(const Invocation& invocation) {
 }
 
 int run_unguarded(const std::vector<std::string>& arguments) {
-  const auto invocation = parse_arguments(arguments);
+  const auto settings = load_settings();
+  if (!settings) return report_error(settings.error(), asks_for_json(arguments), {});
+  const auto invocation = parse_arguments(arguments, *settings);
   if (!invocation) return report_error(invocation.error(), asks_for_json(arguments), {});
   if (invocation->options.long_help) return show_help(*invocation);
   if (invocation->options.version) return print("tpsim " + std::string(kVersion) + "\n", false);
