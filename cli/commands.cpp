@@ -6,13 +6,37 @@ namespace tpsim::cli {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
-      report_command(),        fit_command(),           check_command(),           plan_show_command(),
-      plan_init_command(),     plan_convert_command(),  plan_fmt_command(),        shard_command(),
-      memory_command(),        comm_command(),          redistribute_command(),    sweep_command(),
-      run_command(),           validate_command(),      evaluate_command(),        calibrate_command(),
-      serve_command(),         gui_command(),           models_list_command(),     models_show_command(),
-      hardware_list_command(), hardware_show_command(), strategies_list_command(), strategies_show_command(),
-      explain_command(),       help_command(),          version_command()};
+      report_command(),
+      fit_command(),
+      check_command(),
+      compare_command(),
+      plan_show_command(),
+      plan_init_command(),
+      plan_convert_command(),
+      plan_fmt_command(),
+      shard_command(),
+      memory_command(),
+      comm_command(),
+      redistribute_command(),
+      sweep_command(),
+      run_command(),
+      validate_command(),
+      evaluate_command(),
+      calibrate_command(),
+      serve_command(),
+      gui_command(),
+      models_list_command(),
+      models_show_command(),
+      hardware_list_command(),
+      hardware_show_command(),
+      strategies_list_command(),
+      strategies_show_command(),
+      explain_command(),
+      completions_command(),
+      man_command(),
+      help_command(),
+      version_command(),
+  };
   return commands;
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/fail_if.h"
 #include "cli/values.h"
 #include "core/analyze.h"
 
@@ -81,6 +82,19 @@ Result<void> add_setting(Options& options, Text value) {
     return usage_error("\"" + std::string(value) + "\" is not of the form field=value");
   }
   options.set.emplace_back(value);
+  return {};
+}
+
+Result<void> add_plan(Options& options, Text value) {
+  auto set = set_text<&Options::plan>(options, value);
+  if (set) options.plans.emplace_back(value);
+  return set;
+}
+
+Result<void> add_fail_if(Options& options, Text value) {
+  const auto condition = parse_fail_if(value);
+  if (!condition) return condition.error();
+  options.fail_if.emplace_back(value);
   return {};
 }
 
@@ -224,7 +238,7 @@ constexpr std::array kFlags = {
     Flag{"model", 'm', "MODEL", kIn, kModelFlags,
          "built-in id, config.json, model folder, *.safetensors, or - for standard input", set_text<&Options::model>},
     Flag{"plan", 'p', "PLAN", kIn, kPlanFlags,
-         "auto (default), none, builtin:TYPE, FILE.json, FILE.py, or - for standard input", set_text<&Options::plan>},
+         "auto (default), none, builtin:TYPE, FILE.json, FILE.py, or - for standard input", add_plan},
     Flag{"set", 0, "FIELD=VALUE", kIn, kModelFlags | kConfigFlags, "override a field of the config; repeatable",
          add_setting},
     Flag{"base-plan", 0, "", kIn, kPlanFlags,
@@ -329,6 +343,8 @@ constexpr std::array kFlags = {
     Flag{"strict", 0, "", kAct, kCheckFlags, "exit 1 on warnings, too", set_true<&Options::strict>},
     Flag{"shipped", 0, "", kAct, kCheckFlags, "instead of one plan: every plan that the release ships",
          set_true<&Options::shipped>},
+    Flag{"fail-if", 0, "CONDITION", kAct, kCompareFlags,
+         "exit 1 where it holds: 'decode>+5%', 'memory>80GiB'; repeatable", add_fail_if},
     Flag{"shape", 0, "SHAPE", kAct, kRedistributeFlags, "global shape of the tensor: 8192x28672",
          set_text<&Options::shape>},
     Flag{"mesh", 0, "MESH", kAct, kRedistributeFlags, "devices per mesh dimension: 4, 2x4", set_text<&Options::mesh>},

@@ -50,6 +50,7 @@ struct Options {
   // Input
   std::optional<std::string> model;
   std::optional<std::string> plan;
+  std::vector<std::string> plans;  // every --plan given
   std::vector<std::string> set;
   bool base_plan = false;
   Dialect dialect = kNewestDialect;
@@ -76,6 +77,7 @@ struct Options {
   bool chart = false;
   bool fix = false, strict = false, shipped = false, require_fit = false, python = false;
   std::optional<std::string> from, to, shape, mesh;
+  std::vector<std::string> fail_if;
 
   // Of sweeps
   std::vector<GivenAxis> axes;
