@@ -225,8 +225,7 @@ std::vector<std::string> notes_of(const std::vector<Comparison>& comparisons, co
   }
   notes.push_back(
       "+-: what the errors of the model leave open in the change, 90 %. Equal kernels on one machine cancel: tpsim "
-      "help "
-      "--help.");
+      "compare --help.");
   return notes;
 }
 
