@@ -32,7 +32,7 @@ enum FlagSet : unsigned {
   kSweepFlags = 1u << 23,
   kStackFlags = 1u << 22,
   kGuiFlags = 1u << 25,  // --snapshot, --panel, ...
-  kCompareFlags = 1u << 23,
+  kCompareFlags = 1u << 15,
   kRunFlags = 1u << 20,  // --input, --backend, --comm, ...
   kValidateFlags = 1u << 27,
   kCalibrateFlags = 1u << 28,
