@@ -3,25 +3,22 @@
 #include <algorithm>
 #include <map>
 
+#include "core/module_path.h"
+
 namespace tpsim::cli {
 namespace {
 
 // "model.layers.3.mlp" -> "model.layers.*.mlp"
 std::string pattern_of(const std::string& name) {
   std::string pattern;
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const auto end = std::min(name.find('.', begin), name.size());
-    const std::string part = name.substr(begin, end - begin);
-    const bool index = !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
-    pattern += (begin > 0 ? "." : "") + (index ? "*" : part);
-    begin = end + 1;
+  for (const std::string& part : path_components(name)) {
+    const bool index = part.find_first_not_of("0123456789") == std::string::npos;
+    pattern = full_path(pattern, index ? "*" : part);
   }
   return pattern;
 }
 
-std::string path(const Step& step, const std::string& module) {
-  return pattern_of(step.prefix.empty() ? module : module.empty() ? step.prefix : step.prefix + "." + module);
-}
+std::string path(const Step& step, const std::string& module) { return pattern_of(full_path(step.prefix, module)); }
 
 std::string kernel_text(const OperationTime& o) {
   return std::to_string(KernelHash{}(o.call)) + "/" + std::to_string(static_cast<int>(o.call.kind));
