@@ -144,10 +144,12 @@ private:
     }
     std::size_t used = 1;
     invocation_.command = find_command(words_[0]);
-    if (invocation_.command == nullptr && !actions_of(words_[0]).empty()) {
-      if (words_.size() < 2 && options.long_help) return show_group();
-      invocation_.command = words_.size() < 2 ? nullptr : find_command(words_[0] + " " + words_[1]);
+    const Command* const action = words_.size() < 2 ? nullptr : find_command(words_[0] + " " + words_[1]);
+    if (action != nullptr) {
+      invocation_.command = action;
       used = 2;
+    } else if (invocation_.command == nullptr && !actions_of(words_[0]).empty()) {
+      if (words_.size() < 2 && options.long_help) return show_group();
     }
     if (invocation_.command == nullptr) return fail(unknown_command());
     options.operands.assign(words_.begin() + static_cast<std::ptrdiff_t>(used), words_.end());

@@ -84,21 +84,6 @@ Result<void> run_now(Options options, Validated& v) {
   return {};
 }
 
-AnalysisRequest request_of(const RunSetup& setup, const Options& options, const PassMeasurement& pass) {
-  AnalysisRequest request;
-  request.dialect = options.dialect;
-  request.parallelism.tp = setup.tp;
-  request.parallelism.ep = options.ep;
-  request.plan = setup.plan.choice;
-  request.custom = setup.custom;
-  Workload& w = request.workload;
-  w.batch = pass.batch;
-  w.tokens = pass.tokens;
-  w.past = pass.past;
-  w.weights = w.activations = w.kv_cache = setup.dtype;
-  return request;
-}
-
 Result<void> predict_and_compare(const Options& options, Validated& v) {
   Options on = options;
   if (!on.hardware) on.hardware = kThisKind;

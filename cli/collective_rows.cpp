@@ -15,17 +15,6 @@ void generalise(std::vector<std::string>& pattern, const std::vector<std::string
     if (pattern[i] != other[i]) pattern[i] = "*";
 }
 
-std::string shape_text(const Operation& op) {
-  if (op.kind == OperationKind::gemm) return to_string(Shape{op.m, op.n, op.k});
-  if (op.kind == OperationKind::grouped_gemm) {
-    return std::to_string(op.experts) + " experts, " + to_string(Shape{op.m, op.n, op.k});
-  }
-  if (op.kind == OperationKind::attention) {
-    return to_string(Shape{op.sequences, op.heads, op.query_tokens, op.context, op.head_dim});
-  }
-  return "";
-}
-
 // Adds `row` or counts it on the equal row before it.
 template <class Row, class Same>
 void add(std::vector<Row>& rows, Row row, const Same& same) {
@@ -49,6 +38,17 @@ bool same_operation(const OperationRow& a, const OperationRow& b) {
 const Trace& trace_of(const Analysis& analysis, int trace) { return analysis.traces[static_cast<std::size_t>(trace)]; }
 
 }  // namespace
+
+std::string shape_text(const Operation& op) {
+  if (op.kind == OperationKind::gemm) return to_string(Shape{op.m, op.n, op.k});
+  if (op.kind == OperationKind::grouped_gemm) {
+    return std::to_string(op.experts) + " experts, " + to_string(Shape{op.m, op.n, op.k});
+  }
+  if (op.kind == OperationKind::attention) {
+    return to_string(Shape{op.sequences, op.heads, op.query_tokens, op.context, op.head_dim});
+  }
+  return "";
+}
 
 std::string prefix_pattern(const Analysis& analysis, int trace) {
   std::vector<std::string> pattern;

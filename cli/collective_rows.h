@@ -34,6 +34,8 @@ struct OperationRow {
   Seconds time{};  // of one
   Bound bound = Bound::compute;
 };
+// "8x4096x4096" (products: rows x outputs x inputs), "" where the kind has no sizes to name.
+std::string shape_text(const Operation& op);
 std::vector<OperationRow> operation_rows(const Analysis& analysis, const Prediction& prediction);
 
 // The common form of the prefixes of the steps that run `trace`: "model.layers.*".

@@ -19,6 +19,7 @@ const std::vector<Command>& all_commands() {
       comm_command(),
       redistribute_command(),
       sweep_command(),
+      trace_command(),
       run_command(),
       validate_command(),
       evaluate_command(),

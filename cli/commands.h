@@ -27,6 +27,7 @@ Command shard_command();
 Command memory_command();
 Command comm_command();
 Command redistribute_command();
+Command trace_command();
 Command run_command();
 Command validate_command();
 Command evaluate_command();

@@ -281,7 +281,7 @@ constexpr std::array kFlags = {
          set_number<&Options::iterations, 1, 10'000>},
     Flag{"warmup", 0, "N", kAct, kRunFlags, "passes before those that are measured (default: 3)",
          set_number<&Options::warmup, 0, 10'000>},
-    Flag{"result", 0, "FILE", kIn, kValidateFlags, "what tpsim run --iters N -o FILE.json has written",
+    Flag{"result", 0, "FILE", kIn, kValidateFlags | kTraceFlags, "what tpsim run --iters N -o FILE.json has written",
          set_text<&Options::result>},
     Flag{"tolerance", 0, "PERCENT", kAct, kValidateFlags,
          "largest error of the time of a pass before the exit code is 5 (default: 15)", set_tolerance},

@@ -28,6 +28,8 @@ enum FlagSet : unsigned {
   kTableFlags = 1u << 12,  // --fields, --sort, ...
   kPlanOutputFlags = 1u << 13,
   kConfigFlags = 1u << 14,  // --set, --max-header
+  kTraceFlags = 1u << 16,
+  kExportFlags = 1u << 17,
   kTrainingFlags = 1u << 19,
   kSweepFlags = 1u << 23,
   kStackFlags = 1u << 22,

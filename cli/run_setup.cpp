@@ -111,4 +111,19 @@ exec::RunRequest request_of(const RunSetup& loaded, const Options& options) {
   return request;
 }
 
+AnalysisRequest request_of(const RunSetup& setup, const Options& options, const PassMeasurement& pass) {
+  AnalysisRequest request;
+  request.dialect = options.dialect;
+  request.parallelism.tp = setup.tp;
+  request.parallelism.ep = options.ep;
+  request.plan = setup.plan.choice;
+  request.custom = setup.custom;
+  Workload& w = request.workload;
+  w.batch = pass.batch;
+  w.tokens = pass.tokens;
+  w.past = pass.past;
+  w.weights = w.activations = w.kv_cache = setup.dtype;
+  return request;
+}
+
 }  // namespace tpsim::cli

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "cli/inputs.h"
+#include "core/analyze.h"
+#include "core/measurement.h"
 #include "exec/run_input.h"
 #include "exec/run_plan.h"
 
@@ -30,5 +32,7 @@ Result<void> load_planned_model(const Options& options, RunSetup& loaded);
 // All of it. In place: the weights refer to the model.
 Result<void> load_run(const Options& options, RunSetup& loaded);
 exec::RunRequest request_of(const RunSetup& loaded, const Options& options);
+// What one measured pass of such a run is the analysis of.
+AnalysisRequest request_of(const RunSetup& setup, const Options& options, const PassMeasurement& pass);
 
 }  // namespace tpsim::cli

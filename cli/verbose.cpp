@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/collective_rows.h"
+#include "cli/formulas.h"
 #include "cli/text.h"
 #include "sim/kernel_time.h"
 
@@ -34,12 +35,9 @@ void explain_phase(Context& context, const Scenario& s, const PhaseResult& phase
     say(context, "    " + times.explain(op.call));
   }
   for (const CollectiveRow& row : collective_rows(phase.analysis, phase.time)) {
-    CollectiveShape shape;
-    shape.op = row.op;
-    shape.bytes = static_cast<double>(row.payload_bytes);
-    shape.ranks = row.group;
-    shape.stack = parse_collective_stack(s.stack.all_reduce).value_or(CollectiveStack::fastest);
-    for (const auto& line : explain_collective(shape, times.network())) say(context, "    " + line);
+    for (const auto& line :
+         collective_formula(row.op, row.payload_bytes, row.group, s.stack, s.hardware, times.network()))
+      say(context, "    " + line);
   }
 }
 

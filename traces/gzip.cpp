@@ -58,7 +58,38 @@ Result<std::string> gunzip(std::string_view bytes, const std::string& file, std:
   }
 }
 
+Result<std::string> gzip(std::string_view text) {
+  constexpr int window = 15 + 16, memory = 8;  // + 16: with a header of gzip
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window, memory, Z_DEFAULT_STRATEGY) != Z_OK)
+    return Error{ErrorKind::environment, {}, "zlib cannot start", {}, {}, {}};
+  std::string packed;
+  int status = Z_OK;
+  while (status != Z_STREAM_END) {
+    if (stream.avail_in == 0 && !text.empty()) {
+      const std::string_view piece = text.substr(0, kPiece);
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(piece.data()));
+      stream.avail_in = static_cast<uInt>(piece.size());
+      text.remove_prefix(piece.size());
+    }
+    const std::size_t used = packed.size();
+    packed.resize(used + kPiece);
+    stream.next_out = reinterpret_cast<Bytef*>(packed.data() + used);
+    stream.avail_out = static_cast<uInt>(kPiece);
+    status = deflate(&stream, text.empty() ? Z_FINISH : Z_NO_FLUSH);
+    packed.resize(used + kPiece - stream.avail_out);
+  }
+  deflateEnd(&stream);
+  return packed;
+}
+
 #else
+
+Result<std::string> gzip(std::string_view) {
+  Error error{ErrorKind::environment, {}, "this build has no zlib to write gzip files with", {}, {}, {}};
+  error.fixes = {"-o FILE.json"};
+  return error;
+}
 
 Result<std::string> gunzip(std::string_view, const std::string& file, std::size_t) {
   Error error = input_error("is packed with gzip, and this build has no zlib", file);

@@ -13,4 +13,7 @@ bool is_gzip(std::string_view bytes);
 // Errors: no zlib in this build, damaged, more than `limit` bytes.
 Result<std::string> gunzip(std::string_view bytes, const std::string& file, std::size_t limit);
 
+// The same bytes for the same text: no name, no time. Errors: no zlib in this build.
+Result<std::string> gzip(std::string_view text);
+
 }  // namespace tpsim

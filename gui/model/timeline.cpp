@@ -2,103 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <optional>
 
 #include "core/json.h"
 
 namespace tpsim::gui {
 namespace {
-
-SpanKind kind_of(OperationKind kind) {
-  switch (kind) {
-    case OperationKind::gemm: return SpanKind::gemm;
-    case OperationKind::grouped_gemm:
-    case OperationKind::routing: return SpanKind::experts;
-    case OperationKind::attention: return SpanKind::attention;
-    case OperationKind::norm:
-    case OperationKind::rope:
-    case OperationKind::elementwise:
-    case OperationKind::softmax:
-    case OperationKind::embedding:
-    case OperationKind::copy: return SpanKind::small;
-  }
-  return SpanKind::other;
-}
-
-class Texts {
-public:
-  explicit Texts(std::vector<std::string>& out) : out_(out) {}
-  int add(const std::string& text) {
-    const auto [at, is_new] = known_.emplace(text, static_cast<int>(out_.size()));
-    if (is_new) out_.push_back(text);
-    return at->second;
-  }
-
-private:
-  std::vector<std::string>& out_;
-  std::map<std::string, int> known_;
-};
-
-class Player {
-public:
-  explicit Player(const cli::PhaseResult& phase) : phase_(phase), texts_(out_.texts) {
-    const auto& traces = phase.analysis.traces;
-    operations_.resize(traces.size());
-    collectives_.resize(traces.size());
-    for (std::size_t i = 0; i < traces.size(); ++i) {
-      operations_[i].resize(traces[i].operations.size());
-      collectives_[i].resize(traces[i].forward.size());
-    }
-    for (const OperationTime& o : phase.time.operations) at(operations_, o.trace, o.index) = microseconds(o.time);
-    for (const CollectiveTime& c : phase.time.collectives) at(collectives_, c.trace, c.index) = microseconds(c.time);
-  }
-
-  Timeline run() {
-    out_.tracks = {{"comp", {}}, {"comm", {}}};
-    out_.ranks = phase_.analysis.ranks();
-    for (const Step& step : phase_.analysis.steps) play(step);
-    const double host = microseconds(phase_.time.host);
-    if (host > 0) put(0, {now_, now_ + host, texts_.add("host"), texts_.add(""), SpanKind::host});
-    out_.total = now_;
-    return std::move(out_);
-  }
-
-private:
-  static double& at(std::vector<std::vector<double>>& times, int trace, int index) {
-    return times[static_cast<std::size_t>(trace)][static_cast<std::size_t>(index)];
-  }
-
-  void play(const Step& step) {
-    const Trace& trace = phase_.analysis.traces[static_cast<std::size_t>(step.trace)];
-    std::size_t event = 0;
-    for (std::size_t i = 0; i <= trace.operations.size(); ++i) {
-      for (; event < trace.forward.size() && trace.forward_after[event] <= static_cast<int>(i); ++event) {
-        const CollectiveEvent& e = trace.forward[event];
-        put(1, span(to_string(e.op), step.prefix, e.module, SpanKind::collective,
-                    at(collectives_, step.trace, static_cast<int>(event))));
-      }
-      if (i == trace.operations.size()) break;
-      const Operation& o = trace.operations[i];
-      const double us = at(operations_, step.trace, static_cast<int>(i));
-      if (us > 0) put(0, span(o.name, step.prefix, o.module, kind_of(o.kind), us));
-    }
-  }
-
-  Span span(const std::string& name, const std::string& prefix, const std::string& module, SpanKind kind, double us) {
-    const std::string path = prefix + (prefix.empty() || module.empty() ? "" : ".") + module;
-    return {now_, now_ + us, texts_.add(name), texts_.add(path), kind};
-  }
-
-  void put(std::size_t track, Span span) {
-    now_ = span.end;
-    out_.tracks[track].spans.push_back(span);
-  }
-
-  const cli::PhaseResult& phase_;
-  Timeline out_;
-  Texts texts_;
-  std::vector<std::vector<double>> operations_, collectives_;
-  double now_ = 0;
-};
 
 std::optional<double> number(const ValueObject& object, std::string_view key) {
   const Value* value = find(object, key);
@@ -138,14 +48,6 @@ void drop_nested(Track& track) {
 
 }  // namespace
 
-std::size_t Timeline::events() const {
-  std::size_t n = 0;
-  for (const Track& track : tracks) n += track.spans.size();
-  return n * static_cast<std::size_t>(ranks);
-}
-
-Timeline predicted_timeline(const cli::PhaseResult& phase) { return Player(phase).run(); }
-
 Result<Timeline> read_trace(std::string_view text, const std::string& file) {
   const auto value = parse_json(text, file);
   if (!value) return value.error();
@@ -154,7 +56,7 @@ Result<Timeline> read_trace(std::string_view text, const std::string& file) {
   const auto* events = std::get_if<ValueList>(member ? &member->data : &value->data);
   if (events == nullptr) return input_error("not a trace: no list \"traceEvents\"", file);
   Timeline timeline;
-  Texts texts(timeline.texts);
+  cli::SpanTexts texts(timeline.texts);
   std::map<std::string, Track> tracks;
   double first = 0;
   bool any = false;
@@ -167,7 +69,7 @@ Result<Timeline> read_trace(std::string_view text, const std::string& file) {
     first = any ? std::min(first, *begin) : *begin;
     any = true;
     tracks[thread].spans.push_back({*begin, *begin + *length, texts.add(name), texts.add(text_of(*e, "cat")),
-                                    kind_of_name(name, text_of(*e, "cat"))});
+                                    kind_of_name(name, text_of(*e, "cat")), -1, -1});
   }
   if (!any) return input_error("the trace has no complete events (\"ph\": \"X\" with \"ts\" and \"dur\")", file);
   for (auto& [name, track] : tracks) {

@@ -1,39 +1,23 @@
-// One phase as spans on two tracks, in the order in which they run, and what of them can be seen at a zoom.
+// What of a timeline can be seen at a zoom, and traces of profilers as timelines.
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "cli/size_result.h"
+#include "cli/timeline.h"
 #include "core/result.h"
 
 namespace tpsim::gui {
 
-enum class SpanKind { gemm, experts, attention, small, collective, host, other };
+using cli::Span;
+using cli::SpanKind;
+using cli::Timeline;
+using cli::Track;
 
-struct Span {
-  double begin = 0, end = 0;  // us
-  int text = 0;               // what runs: index into Timeline::texts
-  int module = 0;             // where: the same
-  SpanKind kind = SpanKind::other;
-};
-
-struct Track {
-  std::string name;
-  std::vector<Span> spans;  // ascending, not overlapping
-};
-
-struct Timeline {
-  std::vector<Track> tracks;  // predicted: computation, communication; every rank runs the same
-  std::vector<std::string> texts;
-  double total = 0;  // us
-  int ranks = 1;
-
-  std::size_t events() const;  // on all ranks
-};
-Timeline predicted_timeline(const cli::PhaseResult& phase);
+inline Timeline predicted_timeline(const cli::PhaseResult& phase) {
+  return cli::predicted_timeline(phase.analysis, phase.time);
+}
 
 // Complete events ("ph": "X") of a Chrome or Perfetto trace, or of the PyTorch profiler; one track per thread, times
 // from the first event on. Events inside another of their thread are left out. Errors: not JSON, no such events.

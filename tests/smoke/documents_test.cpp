@@ -52,6 +52,11 @@ TEST_CASE("documents: evaluate, and a profile that calibrate writes", "[schema]"
   CHECK(run_tpsim("report -m llama-3.1-8b --tp 2 --profile " + profile).exit == 0);
 }
 
+TEST_CASE("documents: timelines, predicted and measured", "[schema]") {
+  check_document("trace -m Qwen/Qwen3-30B-A3B --tp 4 --ep 4 --stack vllm", "trace");
+  check_document("trace -m tests/fixtures/run/config.json --result tests/fixtures/run/tp2.json", "trace");
+}
+
 TEST_CASE("documents: rows of a sweep", "[schema]") {
   const ProgramRun run = run_tpsim("sweep -m llama-3.1-8b --tp 1,3,8 -b 4 --prompt 512 --ctx 64,4Ki");
   CHECK(run.exit == 0);
