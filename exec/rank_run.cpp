@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "exec/interrupt.h"
+#include "exec/kernels/linear.h"
 #include "exec/kernels/shape_kernels.h"
 
 namespace tpsim::exec {
@@ -60,6 +61,18 @@ Error misshapen(const RecordedOp& op, const std::string& module, const Shape& go
   return error;
 }
 
+// The matrix product that is all a trace does with a value, as its weight; null = something else happens to it.
+const RecordedOp* only_product_with(const RecordedTrace& trace, int value) {
+  const RecordedOp* product = nullptr;
+  for (const RecordedOp& op : trace.code)
+    for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+      if (op.inputs[i] != value) continue;
+      if (op.primitive != Primitive::operation || op.op != Op::linear || i != 1 || product != nullptr) return nullptr;
+      product = &op;
+    }
+  return product;
+}
+
 // Splits a dimension over the ranks in front of all others, so that each rank's part lies in one piece.
 template <class Real>
 Tensor<Real> by_rank(const Tensor<Real>& x, int dim, int ranks, std::vector<std::int64_t>& counts) {
@@ -91,6 +104,7 @@ template <class Real>
 Result<Tensor<Real>> RankRun<Real>::forward(const Recorded& pass, const Tensor<Real>& ids, std::int64_t past,
                                             RunObserver<Real>* observer, Tape<Real>* tape) {
   const Recording& recording = pass.recording;
+  const WorkersScope scope(&workers_);
   past_ = past;
   tape_ = tape;
   if (tape != nullptr) tape->steps.resize(recording.steps.size());
@@ -163,7 +177,9 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std:
   const RecordedOp& op = pass.recording.traces[static_cast<std::size_t>(pass.analysis.steps[step].trace)].code[index];
   const std::string module = full_path(prefix, op.module);
   if (op.primitive == Primitive::parameter) {
-    auto loaded = parameter(pass, full_path(prefix, op.text));
+    const RecordedTrace& trace = pass.recording.traces[static_cast<std::size_t>(pass.analysis.steps[step].trace)];
+    auto loaded = parameter(pass, full_path(prefix, op.text),
+                            tape_ != nullptr ? nullptr : only_product_with(trace, op.outputs.front()));
     if (!loaded) return loaded.error();
     values[static_cast<std::size_t>(op.outputs.front())] = *std::move(loaded);
     return {};
@@ -222,15 +238,23 @@ Result<std::vector<Tensor<Real>>> RankRun<Real>::communicated(const RecordedOp& 
 }
 
 template <class Real>
-Result<Tensor<Real>> RankRun<Real>::parameter(const Recorded& pass, const std::string& name) {
-  if (const auto known = parameters_.find(name); known != parameters_.end()) return known->second;
+Result<Tensor<Real>> RankRun<Real>::parameter(const Recorded& pass, const std::string& name,
+                                              const RecordedOp* only_product) {
+  auto& kept = only_product == nullptr ? parameters_ : packed_;
+  if (const auto known = kept.find(name); known != kept.end()) return known->second;
   auto piece = piece_of(model_, pass.analysis, name, communicator_.rank());
   if (!piece) return piece.error();
   auto values = weights_.read(*piece);
   if (!values) return values.error();
-  Tensor<Real> tensor{piece->local(), std::make_shared<std::vector<Real>>(values->begin(), values->end()), nullptr};
+  Tensor<Real> tensor{piece->local(), nullptr, nullptr};
+  if constexpr (std::is_same_v<Real, float>)
+    tensor.real = std::make_shared<std::vector<Real>>(*std::move(values));
+  else
+    tensor.real = std::make_shared<std::vector<Real>>(values->begin(), values->end());
   round(tensor);
-  return parameters_.emplace(name, std::move(tensor)).first->second;
+  if (only_product != nullptr && tensor.shape.rank() == 2)
+    tensor = packed(tensor, only_product->ints.front() != 0, rounding_ == Rounding::bf16);
+  return kept.emplace(name, std::move(tensor)).first->second;
 }
 
 template <class Real>

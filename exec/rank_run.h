@@ -14,6 +14,7 @@
 #include "core/units.h"
 #include "exec/communicator.h"
 #include "exec/executed_event.h"
+#include "exec/kernels/workers.h"
 #include "exec/operations.h"
 #include "exec/tensor.h"
 #include "exec/token_exchange.h"
@@ -55,8 +56,13 @@ struct Tape {
 template <class Real>
 class RankRun {
 public:
-  RankRun(const Model& model, const Weights& weights, Communicator& communicator, Rounding rounding)
-      : model_(model), weights_(weights), communicator_(communicator), rounding_(rounding) {}
+  // `threads` of this rank; 0 = its share of the machine's.
+  RankRun(const Model& model, const Weights& weights, Communicator& communicator, Rounding rounding, int threads = 0)
+      : model_(model),
+        weights_(weights),
+        communicator_(communicator),
+        rounding_(rounding),
+        workers_(threads > 0 ? threads : share_of_threads(communicator.size())) {}
 
   // Logits of new tokens [batch, tokens] behind `past` ones of earlier calls. Parameters are read when they are first
   // needed.
@@ -66,8 +72,9 @@ public:
   // A collective of the recording on this rank's tensors; noted among the events.
   Result<std::vector<Tensor<Real>>> communicated(const RecordedOp& op, const std::string& module,
                                                  const std::vector<const Tensor<Real>*>& inputs);
-  // This rank's part of a parameter, by its full name.
-  Result<Tensor<Real>> parameter(const Recorded& pass, const std::string& name);
+  // This rank's part of a parameter, by its full name; packed for the product that is all that happens to it.
+  Result<Tensor<Real>> parameter(const Recorded& pass, const std::string& name,
+                                 const RecordedOp* only_product = nullptr);
   void round(Tensor<Real>& value) const;
   Communicator& communicator() { return communicator_; }
   std::vector<ExecutedEvent>& events() { return events_; }
@@ -91,9 +98,10 @@ private:
   const Weights& weights_;
   Communicator& communicator_;
   Rounding rounding_;
+  Workers workers_;
   std::int64_t past_ = 0;
   Tape<Real>* tape_ = nullptr;
-  std::map<std::string, Tensor<Real>> parameters_;
+  std::map<std::string, Tensor<Real>> parameters_, packed_;
   States states_;
   std::vector<ExchangePointer> exchanges_;  // tokens that are away
   ExchangePointer returned_;                // the last ones that came back

@@ -11,13 +11,16 @@
 
 namespace tpsim::exec {
 
+class PackedMatrix;
+
 template <class Real>
 struct Tensor {
   Shape shape;
   std::shared_ptr<std::vector<Real>> real;  // null where the tensor holds whole numbers
   std::shared_ptr<std::vector<std::int64_t>> whole;
+  std::shared_ptr<const PackedMatrix> packed = nullptr;  // a weight for `linear` alone, which then has no `real`
 
-  bool empty() const { return real == nullptr && whole == nullptr; }
+  bool empty() const { return real == nullptr && whole == nullptr && packed == nullptr; }
   Real* data() { return real->data(); }
   const Real* data() const { return real->data(); }
   const std::int64_t* ids() const { return whole->data(); }

@@ -14,6 +14,9 @@ void matrix_product(const Real* a, const Real* b, Real* c, std::int64_t m, std::
 // x [..., k], weight [n, k] (transposed: [k, n]), bias [n] or null.
 template <class Real>
 Tensor<Real> linear(const Tensor<Real>& x, const Tensor<Real>& weight, const Tensor<Real>* bias, bool transposed);
+// The weight as `linear` uses it many times, without its values: packed in float, or as bf16, which they must be.
+template <class Real>
+Tensor<Real> packed(const Tensor<Real>& weight, bool transposed, bool bf16);
 // a [E, N, H], b [E, H, M].
 template <class Real>
 Tensor<Real> bmm(const Tensor<Real>& a, const Tensor<Real>& b);
