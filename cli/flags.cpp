@@ -275,6 +275,8 @@ constexpr std::array kFlags = {
          set_text<&Options::comm>},
     Flag{"ranks", 'n', "N", kIn, kRunFlags, "number of ranks (default: --tp, or as many as mpirun has started)",
          set_number<&Options::ranks, 1, kMaxRanks>},
+    Flag{"threads", 0, "N", kIn, kRunFlags, "threads of each rank (default: the cores, shared among the ranks)",
+         set_number<&Options::threads, 1, 1024>},
     Flag{"float64", 0, "", kIn, kRunFlags, "compute in double precision", set_true<&Options::float64>},
     Flag{"iters", 0, "N", kAct, kRunFlags,
          "measure N times after the comparison: the prompt, and a step of decoding (run: none, validate: 20)",

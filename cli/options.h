@@ -90,6 +90,7 @@ struct Options {
   std::optional<std::int64_t> seed;
   std::optional<int> ranks;
   bool float64 = false;
+  std::optional<std::int64_t> threads;  // of each rank that is executed
   std::optional<int> iterations, warmup;
 
   // Of measurements

@@ -106,6 +106,7 @@ exec::RunRequest request_of(const RunSetup& loaded, const Options& options) {
   request.train = options.phase == Phase::train;
   request.reference_gradients = loaded.gradients;
   request.generate = static_cast<int>(options.generate.value_or(0));
+  request.threads = static_cast<int>(options.threads.value_or(0));
   request.iterations = options.iterations.value_or(0);
   request.warmup = options.warmup.value_or(kDefaultWarmup);
   return request;

@@ -35,7 +35,7 @@ struct RankResult {
 template <class Real>
 Result<RankResult<Real>> run_rank(const RunRequest& request, const std::vector<Recorded>& passes,
                                   Communicator& communicator, RunObserver<Real>* observer) {
-  RankRun<Real> rank(*request.model, *request.weights, communicator, rounding_of(request.dtype));
+  RankRun<Real> rank(*request.model, *request.weights, communicator, rounding_of(request.dtype), request.threads);
   auto logits = rank.forward(passes.front(), make_ids<Real>(request.ids_shape, request.ids), 0, observer);
   if (!logits) return logits.error();
   RankResult<Real> result{*logits, rank.events(), {}};
@@ -146,7 +146,8 @@ private:
 
   Result<void> measured() {
     if (request_.iterations == 0) return {};
-    RankRun<Real> rank(*request_.model, *request_.weights, communicator_, rounding_of(request_.dtype));
+    RankRun<Real> rank(*request_.model, *request_.weights, communicator_, rounding_of(request_.dtype),
+                       request_.threads);
     auto measurement =
         measure<Real>(rank, communicator_, passes_.sharded, make_ids<Real>(request_.ids_shape, request_.ids),
                       {request_.warmup, request_.iterations});

@@ -253,7 +253,8 @@ Result<Tensor<Real>> RankRun<Real>::parameter(const Recorded& pass, const std::s
     tensor.real = std::make_shared<std::vector<Real>>(values->begin(), values->end());
   round(tensor);
   if (only_product != nullptr && tensor.shape.rank() == 2)
-    tensor = packed(tensor, only_product->ints.front() != 0, rounding_ == Rounding::bf16);
+    tensor =
+        packed(tensor, !only_product->ints.empty() && only_product->ints.front() != 0, rounding_ == Rounding::bf16);
   return kept.emplace(name, std::move(tensor)).first->second;
 }
 

@@ -52,6 +52,7 @@ struct RunRequest {
   DType dtype = DType::fp32;            // fp32, bf16 or fp16: results are rounded to it
   bool float64 = false;                 // computes in double instead of float
   int generate = 0;                     // greedy tokens after the input
+  int threads = 0;                      // of each rank; 0 = its share of the machine's
   std::optional<int> ranks_here;        // that share this machine's memory; none: all
   int warmup = 0, iterations = 0;       // of the measurement behind the comparison; 0 iterations = none
   bool train = false;                   // a training step instead of inference

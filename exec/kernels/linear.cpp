@@ -90,7 +90,7 @@ Tensor<Real> embedding(const Tensor<Real>& ids, const Tensor<Real>& table, doubl
 #define TPSIM_INSTANTIATE(Real)                                                                                  \
   template void matrix_product(const Real*, const Real*, Real*, std::int64_t, std::int64_t, std::int64_t, bool); \
   template Tensor<Real> linear(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>*, bool);             \
-  template Tensor<Real> packed(const Tensor<Real>&, bool, bool);                                                  \
+  template Tensor<Real> packed(const Tensor<Real>&, bool, bool);                                                 \
   template Tensor<Real> bmm(const Tensor<Real>&, const Tensor<Real>&);                                           \
   template Tensor<Real> embedding(const Tensor<Real>&, const Tensor<Real>&, double, std::span<const Range>);
 TPSIM_INSTANTIATE(float)

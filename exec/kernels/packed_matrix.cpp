@@ -71,8 +71,8 @@ void PackedMatrix::multiply(const float* a, std::int64_t a_stride, float* c, std
       kernels.product_bf16(a, a_stride, reinterpret_cast<const std::uint16_t*>(memory_.get()), c, c_stride, m, n_, k_,
                            k_, first, last, room);
     else
-      kernels.product(a, a_stride, reinterpret_cast<const float*>(memory_.get()), c, c_stride, m, n_,
-                      k_, depth == 0 ? k_ : depth, first, last, room);
+      kernels.product(a, a_stride, reinterpret_cast<const float*>(memory_.get()), c, c_stride, m, n_, k_,
+                      depth == 0 ? k_ : depth, first, last, room);
   });
 }
 

@@ -15,7 +15,8 @@ public:
   Workers& operator=(const Workers&) = delete;
 
   int threads() const;
-  // Runs part(0) .. part(threads - 1), the first on the calling thread; returns when all are done. `part` throws nothing.
+  // Runs part(0) .. part(threads - 1), the first on the calling thread; returns when all are done. `part` throws
+  // nothing.
   void run(const std::function<void(int)>& part);
 
 private:

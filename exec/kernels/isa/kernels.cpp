@@ -104,9 +104,9 @@ void round_bf16(float* x, std::int64_t n) {
 
 const VectorKernels& TPSIM_NAME(TPSIM_ISA)();
 const VectorKernels& TPSIM_NAME(TPSIM_ISA)() {
-  static constexpr VectorKernels kKernels{TPSIM_TEXT(TPSIM_ISA), kPanel,     pack,         pack_bf16, product,
-                                          product_bf16,          room,       dot,          add_scaled, exponentials,
-                                          largest,               soft_cap,   map,          norm,       round_bf16};
+  static constexpr VectorKernels kKernels{
+      TPSIM_TEXT(TPSIM_ISA), kPanel,  pack,     pack_bf16, product, product_bf16, room, dot, add_scaled,
+      exponentials,          largest, soft_cap, map,       norm,    round_bf16};
   return kKernels;
 }
 

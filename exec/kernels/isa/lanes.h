@@ -65,7 +65,7 @@ template <class F>
 // e^x: x = n ln 2 + r, polynomial of r (Cephes expf), error below 2 units in the last place; 0 below -87.3.
 [[gnu::always_inline]] inline Vec exp_of(Vec x) {
   const Vec top = splat(88.7228F), bottom = splat(-87.33F);
-  const Int vanishes = x < bottom, is_nan = x != x, grows = x > top;
+  const Int vanishes = x<bottom, is_nan = x != x, grows = x> top;
   x = smaller(larger(x, bottom), top);
   const Vec magic = splat(12582912.0F);  // 1.5 * 2^23: adding it rounds to a whole number
   const Vec n = (x * 1.44269504F + magic) - magic;

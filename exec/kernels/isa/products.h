@@ -37,8 +37,8 @@ void pack(const float* b, float* packed, std::int64_t n, std::int64_t k, std::in
           std::int64_t first, std::int64_t last) {
   for (std::int64_t panel = first; panel < last; ++panel) {
     float* to = packed + panel * even(k) * kPanel;
-    if ((panel + 1) * kPanel > n) __builtin_memset(to, 0, sizeof(float) * static_cast<std::size_t>(even(k) * kPanel));
-    else if (k % 2 != 0) __builtin_memset(to + k * kPanel, 0, sizeof(float) * static_cast<std::size_t>(kPanel));
+    const std::int64_t written = (panel + 1) * kPanel > n ? 0 : k * kPanel;  // the rest is zeros
+    __builtin_memset(to + written, 0, sizeof(float) * static_cast<std::size_t>(even(k) * kPanel - written));
     each_of_panel(b, n, k, stride, transposed, panel,
                   [&](std::int64_t i, std::int64_t p, float value) { to[p * kPanel + i] = value; });
   }
@@ -60,7 +60,7 @@ void pack_bf16(const float* b, std::uint16_t* packed, std::int64_t n, std::int64
 // R rows of c, both vectors of one panel.
 template <int R>
 struct Accumulator {
-  Vec left[R], right[R];
+  Vec left[static_cast<unsigned>(R)], right[static_cast<unsigned>(R)];
 
   [[gnu::always_inline]] void start(const float* c, std::int64_t stride, std::int64_t width, bool onto) {
     for (int r = 0; r < R; ++r) {
@@ -172,7 +172,8 @@ void pack_row_pairs(const float* a, std::int64_t stride, std::uint32_t* packed, 
 }
 
 void product(const float* a, std::int64_t a_stride, const float* packed, float* c, std::int64_t c_stride,
-             std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last, float* room) {
+             std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last,
+             float* room) {
   for (std::int64_t row = 0; row < m; row += kRowBlock)
     for (std::int64_t p = 0; p < used; p += kDepth) {
       const std::int64_t rows = low_of(kRowBlock, m - row), depth = low_of(kDepth, used - p);
@@ -189,7 +190,8 @@ void product(const float* a, std::int64_t a_stride, const float* packed, float* 
 }
 
 void product_of_pairs(const float* a, std::int64_t a_stride, const std::uint16_t* packed, float* c,
-                      std::int64_t c_stride, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last, float* room) {
+                      std::int64_t c_stride, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used,
+                      std::int64_t first, std::int64_t last, float* room) {
   std::uint32_t* pairs = reinterpret_cast<std::uint32_t*>(room);
   for (std::int64_t row = 0; row < m; row += kRowBlock)
     for (std::int64_t p = 0; p < used; p += kDepthBf16) {
@@ -283,7 +285,8 @@ void multiply_edge(const std::uint16_t* a, const std::uint16_t* b, float* c, std
 constexpr std::int64_t kFewRows = 8;  // below: tiles would be empty for the most part
 
 void product_bf16(const float* a, std::int64_t a_stride, const std::uint16_t* packed, float* c, std::int64_t c_stride,
-                  std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last, float* room) {
+                  std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first,
+                  std::int64_t last, float* room) {
   if (m < kFewRows || used % 32 != 0)
     return product_of_pairs(a, a_stride, packed, c, c_stride, m, n, k, used, first, last, room);
   const TileShapes shapes;
@@ -310,7 +313,8 @@ void product_bf16(const float* a, std::int64_t a_stride, const std::uint16_t* pa
 #else
 
 void product_bf16(const float* a, std::int64_t a_stride, const std::uint16_t* packed, float* c, std::int64_t c_stride,
-                  std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last, float* room) {
+                  std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first,
+                  std::int64_t last, float* room) {
   product_of_pairs(a, a_stride, packed, c, c_stride, m, n, k, used, first, last, room);
 }
 

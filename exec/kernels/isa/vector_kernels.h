@@ -22,9 +22,11 @@ struct VectorKernels {
   // c [m, n] = a [m, used] times the first `used` of k of the panels [first, last); only columns below n are written.
   // Strides in numbers.
   void (*product)(const float* a, std::int64_t a_stride, const float* packed, float* c, std::int64_t c_stride,
-                  std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last, float* room);
+                  std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first,
+                  std::int64_t last, float* room);
   void (*product_bf16)(const float* a, std::int64_t a_stride, const std::uint16_t* packed, float* c,
-                       std::int64_t c_stride, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last, float* room);
+                       std::int64_t c_stride, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used,
+                       std::int64_t first, std::int64_t last, float* room);
   std::int64_t (*room)(std::int64_t m, std::int64_t k);  // numbers that `room` of both holds
 
   float (*dot)(const float* a, const float* b, std::int64_t n);
