@@ -1,4 +1,8 @@
 // Compiled once per instruction set; TPSIM_ISA is its name.
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "exec/kernels/isa/lanes.h"
 #include "exec/kernels/isa/products.h"
 

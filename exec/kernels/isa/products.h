@@ -1,11 +1,7 @@
-// Products with packed panels. Included by kernels.cpp only.
+// Products with packed panels. Included by kernels.cpp only, which brings the intrinsics.
 #pragma once
 
 #include "exec/kernels/isa/lanes.h"
-
-#if defined(__AMX_BF16__) || defined(__AVX512BF16__)
-#include <immintrin.h>
-#endif
 
 namespace tpsim::exec {
 namespace {
