@@ -25,7 +25,7 @@ struct StepResult {
 
 template <class Real>
 Result<StepResult<Real>> run_step(const RunRequest& request, const Recorded& pass, Communicator& communicator) {
-  RankRun<Real> rank(*request.model, *request.weights, communicator, rounding_of(request.dtype));
+  RankRun<Real> rank(*request.model, *request.weights, communicator, rounding_of(request.dtype), request.threads);
   Tape<Real> tape;
   auto logits = rank.forward(pass, make_ids<Real>(request.ids_shape, request.ids), 0, nullptr, &tape);
   if (!logits) return logits.error();
