@@ -10,10 +10,9 @@
 #include "cli/run_setup.h"
 #include "cli/stored_run.h"
 #include "cli/text.h"
-#include "core/analyze.h"
+#include "cli/validating.h"
 #include "core/validation.h"
 #include "exec/interrupt.h"
-#include "sim/call_times.h"
 
 namespace tpsim::cli {
 namespace {
@@ -21,22 +20,7 @@ namespace {
 constexpr int kExitOutside = 5;
 constexpr int kExitInterrupted = 128;  // plus the signal
 constexpr int kDefaultIterations = 20;
-constexpr char kThisKind[] = "generic-cpu";
-constexpr double kShown = 0.01;  // share of its pass from which people see a row
 constexpr std::size_t kDifferencesShown = 20;
-
-struct Validated {
-  RunSetup setup;
-  NumericSummary numeric;
-  Measurement measurement;
-  std::string hardware, stack, profile;
-  Validation validation;
-  double tolerance = 0;
-
-  bool numbers_right() const { return numeric.verdict == "right"; }
-  bool within() const { return validation.worst_total <= tolerance; }
-  bool passed() const { return numbers_right() && numeric.events_as_analysed && validation.exact() && within(); }
-};
 
 NumericSummary summary_of(const exec::RunOutcome& outcome) {
   NumericSummary numeric;
@@ -48,14 +32,6 @@ NumericSummary summary_of(const exec::RunOutcome& outcome) {
     numeric.max_rel = outcome.sharded_vs_unsharded->max_rel;
   }
   return numeric;
-}
-
-Result<void> take_stored(const StoredRun& run, const Options& options, Validated& v) {
-  if (auto loaded = load_planned_model(options, v.setup); !loaded) return loaded;
-  if (auto same = check_same_inputs(run, v.setup); !same) return same;
-  v.numeric = run.numeric;
-  v.measurement = run.measurement;
-  return {};
 }
 
 // Processes would each print a validation.
@@ -84,111 +60,6 @@ Result<void> run_now(Options options, Validated& v) {
   return {};
 }
 
-Result<void> predict_and_compare(const Options& options, Validated& v) {
-  Options on = options;
-  if (!on.hardware) on.hardware = kThisKind;
-  auto hardware = load_hardware_input(on);
-  if (!hardware) return hardware.error();
-  const auto stack = stack_named(options.stack.value_or("forward"), hardware->name);
-  if (!stack) return stack.error();
-  v.hardware = hardware->name;
-  v.stack = stack->name;
-  v.profile = options.profile.value_or("");
-  Predictor predictor(*std::move(hardware), {*stack, {}});
-  std::vector<PassPrediction> predictions;
-  for (const PassMeasurement& pass : v.measurement.passes) {
-    const auto analysis = analyze(v.setup.model.model, request_of(v.setup, options, pass));
-    if (!analysis) return analysis.error();
-    predictions.push_back(predict_calls(predictor, *analysis));
-  }
-  v.validation = compare(predictions, v.measurement);
-  return {};
-}
-
-double share_of(const ComparedCalls& row, const PassValidation& pass) {
-  const double total = pass.total.measured.median.count();
-  return total > 0 ? row.measured.median.count() * static_cast<double>(row.calls.count) / total : 0;
-}
-
-std::string signed_percent(double share) { return (share >= 0 ? "+" : "") + fixed(share * 100, 1); }
-
-Cell time_cell(Seconds time) { return cell(microseconds(time), 4, time_text(time.count())); }
-
-Row row_of(const std::string& phase, const std::string& name, const ComparedCalls& row, double share) {
-  Row out;
-  const bool whole = row.calls.count == 0;
-  out.cells = {cell(phase),
-               named_cell(name, row.calls),
-               cell(row.calls.module),
-               cell(row.calls.shape),
-               whole ? no_value() : cell(row.calls.count),
-               time_cell(row.predicted),
-               time_cell(row.measured.median),
-               time_cell(row.measured.p10),
-               time_cell(row.measured.p90),
-               cell(row.error * 100, 2, signed_percent(row.error)),
-               cell(100 * (std::exp(row.band) - 1), 1, fixed(100 * (std::exp(row.band) - 1), 0)),
-               cell(std::string(row.within ? "yes" : "no")),
-               cell(row.measured.n),
-               cell(row.measured.cv * 100, 2, fixed(row.measured.cv * 100, 1)),
-               cell(share * 100, 2, fixed(share * 100, 1)),
-               row.unstable ? cell(std::string("unstable")) : cell(std::string())};
-  return out;
-}
-
-void add_rows(Table& table, const PassValidation& pass, bool all) {
-  std::vector<const ComparedCalls*> rows;
-  for (const ComparedCalls& row : pass.calls)
-    if (all || share_of(row, pass) >= kShown) rows.push_back(&row);
-  std::stable_sort(rows.begin(), rows.end(),
-                   [&](const auto* a, const auto* b) { return share_of(*a, pass) > share_of(*b, pass); });
-  for (const auto* row : rows) table.rows.push_back(row_of(pass.phase, row->calls.name, *row, share_of(*row, pass)));
-  ComparedCalls other;
-  other.predicted = pass.other_predicted;
-  other.measured = pass.other;
-  other.unstable = pass.other.cv > kUnstable;
-  const double total = std::max(pass.total.measured.median.count(), 1e-12);
-  other.error = pass.other.median.count() > 0 ? other.predicted / pass.other.median - 1 : 0;
-  other.within = false;
-  table.rows.push_back(row_of(pass.phase, "between calls", other, pass.other.median.count() / total));
-  table.rows.push_back(row_of(pass.phase, "pass", pass.total, 1));
-}
-
-Table validation_table(const Validation& v, bool all) {
-  Table table;
-  table.columns = {{"phase", "phase", false},
-                   {"call", "call", false},
-                   {"module", "module", false, kOnlyForPrograms},
-                   {"shape", "shape", false, 85},
-                   {"count", "calls", true, 140},
-                   {"predicted_us", "predicted"},
-                   {"median_us", "measured"},
-                   {"p10_us", "p10", true, 120},
-                   {"p90_us", "p90", true, 120},
-                   {"error_percent", "error, %"},
-                   {"band_percent", "band, %", true, 100},
-                   {"within_band", "within", false, 150},
-                   {"n", "n", true, 110},
-                   {"cv_percent", "cv, %", true, 70},
-                   {"share_percent", "share, %", true, 130},
-                   {"stability", "", false, 70}};
-  for (const PassValidation& pass : v.passes) add_rows(table, pass, all);
-  return table;
-}
-
-std::string exponent_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1e", value);
-  return text;
-}
-
-std::string numeric_line(const NumericSummary& numeric) {
-  std::string line = "numeric: sharded vs unsharded";
-  if (numeric.max_abs) line += " max abs " + exponent_text(*numeric.max_abs);
-  if (numeric.max_rel) line += ", max rel " + exponent_text(*numeric.max_rel);
-  return line + " (band " + exponent_text(numeric.band) + ")  " + (numeric.verdict == "right" ? "PASS" : "FAIL");
-}
-
 std::vector<std::string> notes_of(const Validated& v) {
   const Validation& r = v.validation;
   std::vector<std::string> notes = {numeric_line(v.numeric)};
@@ -211,7 +82,7 @@ std::string advice(const Validation& v) {
   int unstable = 0;
   for (const PassValidation& pass : v.passes)
     for (const ComparedCalls& row : pass.calls) {
-      if (!row.unstable || share_of(row, pass) < kShown) continue;
+      if (!row.unstable || share_of(row, pass) < kShownShare) continue;
       ++unstable;
       if (worst == nullptr || row.measured.cv > worst->measured.cv) worst = &row;
     }

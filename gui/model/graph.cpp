@@ -1,17 +1,19 @@
 #include "gui/model/graph.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 
 #include "cli/collective_rows.h"
 #include "cli/text.h"
+#include "core/module_path.h"
 #include "gui/model/layered_layout.h"
 
 namespace tpsim::gui {
 namespace {
 
 constexpr float kLetter = 7.6F, kLine = 17, kPad = 10, kGap = 46, kFrame = 22;
-constexpr std::size_t kMaxPeriod = 8;
+constexpr std::size_t kMaxPeriod = 8, kMostNodes = 10'000;
 
 bool is_collective(const std::string& name) {
   return name == "all_reduce" || name == "all_gather" || name == "reduce_scatter" || name == "all_to_all" ||
@@ -19,6 +21,16 @@ bool is_collective(const std::string& name) {
 }
 
 std::string last_component(const std::string& path) { return path.substr(path.rfind('.') + 1); }
+
+// Of the first component that is a number: the layer; -1 = none.
+int first_index(const std::string& path) {
+  for (const std::string& part : path_components(path)) {
+    int index = 0;
+    const auto [rest, status] = std::from_chars(part.data(), part.data() + part.size(), index);
+    if (status == std::errc() && rest == part.data() + part.size()) return index;
+  }
+  return -1;
+}
 
 // Times of one trace's operations and collectives in one phase.
 struct PhaseTimes {
@@ -71,39 +83,41 @@ double sum_at(const std::vector<double>& times, const std::vector<std::size_t>& 
 
 class Drawer {
 public:
-  Drawer(const cli::SizeResult& result, const std::vector<ModuleRow>& modules)
-      : result_(result), analysis_(result.forward), modules_(modules) {}
+  Drawer(const cli::SizeResult& result, const std::vector<ModuleRow>& modules, const std::set<std::size_t>& unfolded)
+      : result_(result), analysis_(result.forward), modules_(modules), unfolded_(unfolded) {}
 
   GraphDrawing run() {
     for (const StepGroup& group : group_steps(analysis_.steps)) {
-      const std::size_t first_segment = out_.segments.size();
-      for (const int trace : group.traces) add_segment(trace, group.traces.size() == 1 ? group.repeats : 1);
-      if (group.traces.size() > 1)
-        for (std::size_t i = first_segment; i < out_.segments.size(); ++i)
-          out_.segments[i].title += "   (group x " + std::to_string(group.repeats) + ")";
+      const bool unfold = group.repeats > 1 && unfolded_.count(group.first_step) > 0;
+      for (std::int64_t i = 0; i < (unfold ? group.repeats : 1); ++i)
+        for (std::size_t k = 0; k < group.traces.size(); ++k)
+          add_segment(group, group.first_step + static_cast<std::size_t>(i) * group.traces.size() + k, unfold);
     }
     centre();
     return std::move(out_);
   }
 
 private:
-  void add_segment(int trace_index, std::int64_t repeats) {
+  void add_segment(const StepGroup& group, std::size_t step, bool unfolded) {
+    const int trace_index = analysis_.steps[step].trace;
     const Trace& trace = analysis_.traces[static_cast<std::size_t>(trace_index)];
-    if (trace.graph.nodes.empty()) return;
+    if (trace.graph.nodes.empty() || out_.nodes.size() + trace.graph.nodes.size() > kMostNodes) return;
     const std::string prefix = cli::prefix_pattern(analysis_, trace_index);
     const int base = static_cast<int>(out_.nodes.size());
     add_nodes(trace_index, trace, prefix);
-    std::vector<BoxSize> sizes;
-    for (std::size_t i = 0; i < trace.graph.nodes.size(); ++i) {
-      const DrawnNode& n = out_.nodes[static_cast<std::size_t>(base) + i];
-      sizes.push_back({n.width, n.height});
-    }
-    const PlacedGraph placed = place_in_layers(trace.graph, sizes);
+    const PlacedGraph& placed = place(trace_index, trace, base);
     Segment segment;
     segment.trace = trace_index;
-    segment.repeats = repeats;
+    segment.group = group.first_step;
+    segment.is_unfolded = unfolded;
+    segment.can_unfold = group.repeats > 1;
+    segment.repeats = unfolded ? 1 : group.repeats;
     segment.framed = !prefix.empty();
-    segment.title = (prefix.empty() ? "model" : prefix) + (repeats > 1 ? " x " + std::to_string(repeats) : "");
+    segment.title = title_of(group, step, prefix, unfolded);
+    if (unfolded) {
+      const int layer = first_index(analysis_.steps[step].prefix);
+      for (std::size_t i = static_cast<std::size_t>(base); i < out_.nodes.size(); ++i) out_.nodes[i].layer = layer;
+    }
     segment.y = out_.segments.empty() ? 0 : out_.segments.back().y + out_.segments.back().height + kGap;
     segment.width = placed.width + 2 * kFrame;
     segment.height = placed.height + 2 * kFrame + kLine;
@@ -115,12 +129,31 @@ private:
     }
     for (std::size_t i = 0; i < trace.graph.edges.size(); ++i) {
       const GraphEdge& e = trace.graph.edges[i];
-      DrawnEdge edge{base + e.from, base + e.to, e.layout, e.shape, placed.edges[i]};
+      DrawnEdge edge{base + e.from, base + e.to, e.layout, e.shape, {}, placed.edges[i]};
+      if (e.layout == "wrong") edge.code = out_.nodes[static_cast<std::size_t>(edge.to)].code;
       for (Point& p : edge.points) p = {p.x + dx, p.y + dy};
       out_.edges.push_back(std::move(edge));
     }
     first_node_.push_back(base);
     out_.segments.push_back(std::move(segment));
+  }
+
+  const PlacedGraph& place(int trace_index, const Trace& trace, int base) {
+    const auto known = placed_.find(trace_index);
+    if (known != placed_.end()) return known->second;
+    std::vector<BoxSize> sizes;
+    for (std::size_t i = 0; i < trace.graph.nodes.size(); ++i) {
+      const DrawnNode& n = out_.nodes[static_cast<std::size_t>(base) + i];
+      sizes.push_back({n.width, n.height});
+    }
+    return placed_[trace_index] = place_in_layers(trace.graph, sizes);
+  }
+
+  std::string title_of(const StepGroup& group, std::size_t step, const std::string& prefix, bool unfolded) const {
+    if (unfolded) return analysis_.steps[step].prefix;
+    if (prefix.empty()) return "model";
+    if (group.repeats == 1) return prefix;
+    return prefix + (group.traces.size() == 1 ? " x " : "   one of a group x ") + std::to_string(group.repeats);
   }
 
   void add_nodes(int trace_index, const Trace& trace, const std::string& prefix) {
@@ -179,6 +212,8 @@ private:
     const auto rank = static_cast<std::size_t>(heaviest_rank(analysis_));
     drawn.bytes = row.count > 0 ? row.rank_bytes / row.count : row.rank_bytes;
     if (rank < spec.ranks.size()) drawn.local = spec.ranks[rank].shape;
+    drawn.is_exception =
+        row.rule >= 0 && first_index(analysis_.rules[static_cast<std::size_t>(row.rule)].rule.key) >= 0;
     for (const Diagnostic& d : analysis_.diagnostics)
       if (drawn.code.empty() && d.severity != Severity::note && d.where.find(row.pattern) != std::string::npos)
         drawn.code = d.code;
@@ -201,6 +236,8 @@ private:
   const cli::SizeResult& result_;
   const Analysis& analysis_;
   const std::vector<ModuleRow>& modules_;
+  const std::set<std::size_t>& unfolded_;
+  std::map<int, PlacedGraph> placed_;
   GraphDrawing out_;
   std::vector<int> first_node_;
 };
@@ -236,8 +273,9 @@ std::vector<StepGroup> group_steps(const std::vector<Step>& steps) {
   return groups;
 }
 
-GraphDrawing draw_graph(const cli::SizeResult& result, const std::vector<ModuleRow>& modules) {
-  return Drawer(result, modules).run();
+GraphDrawing draw_graph(const cli::SizeResult& result, const std::vector<ModuleRow>& modules,
+                        const std::set<std::size_t>& unfolded) {
+  return Drawer(result, modules, unfolded).run();
 }
 
 std::string short_layout(const std::string& layout) {

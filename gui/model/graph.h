@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ struct DrawnNode {
   NodeKind kind = NodeKind::operation;
   int trace = 0, node = 0;  // in the analysis
   int module_row = -1;
+  int layer = -1;  // of an unfolded segment: its index in the list; -1 = stands for all of them
   std::string title, strategy;
-  std::string code;  // of the first problem there
+  std::string code;           // of the first problem there
+  bool is_exception = false;  // its rule names a single layer
   float x = 0, y = 0, width = 0, height = 0;
   std::int64_t bytes = 0;  // of weights on the heaviest rank, of one layer; of a collective its payload
   Shape local;             // of the weight, on the heaviest rank
@@ -35,6 +38,7 @@ struct DrawnEdge {
   int from = 0, to = 0;  // indices into GraphDrawing::nodes
   std::string layout;    // "Shard(-1)"
   Shape shape;
+  std::string code;  // of the problem of an impossible transition
   std::vector<Point> points;
 };
 
@@ -42,6 +46,8 @@ struct Segment {
   std::string title;  // "model.layers.* x 80"
   int trace = 0;
   std::int64_t repeats = 1;
+  std::size_t group = 0;  // first step of its group: what is unfolded
+  bool can_unfold = false, is_unfolded = false;
   float x = 0, y = 0, width = 0, height = 0;
   bool framed = false;
 };
@@ -61,7 +67,16 @@ struct StepGroup {
 };
 std::vector<StepGroup> group_steps(const std::vector<Step>& steps);
 
-GraphDrawing draw_graph(const cli::SizeResult& result, const std::vector<ModuleRow>& modules);
+// Groups whose first step is in `unfolded` are drawn layer by layer.
+GraphDrawing draw_graph(const cli::SizeResult& result, const std::vector<ModuleRow>& modules,
+                        const std::set<std::size_t>& unfolded = {});
+
+// Nodes that a walk along the edges comes to: the next module or collective behind (or before) `node`; -1 = none.
+int follow(const GraphDrawing& graph, int node, bool forward);
+// The node of a module, at that layer if it is drawn alone; -1 = none.
+int node_of(const GraphDrawing& graph, int module_row, int layer);
+// The segment after (or before) the one at height y; -1 = none.
+int next_segment(const GraphDrawing& graph, float y, bool forward);
 
 // "R", "S(-1)", "P": layouts as written on edges.
 std::string short_layout(const std::string& layout);

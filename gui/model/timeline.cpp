@@ -103,6 +103,27 @@ std::vector<VisibleSpan> visible_spans(const Track& track, double begin, double 
   return out;
 }
 
+double busy_share(const Track& track, double begin, double end) {
+  if (end <= begin) return 0;
+  const auto ends_before = [](const Span& s, double t) { return s.end <= t; };
+  double busy = 0;
+  for (auto it = std::lower_bound(track.spans.begin(), track.spans.end(), begin, ends_before);
+       it != track.spans.end() && it->begin < end; ++it)
+    busy += std::min(it->end, end) - std::max(it->begin, begin);
+  return busy / (end - begin);
+}
+
+const Span* counterpart(const Timeline& other, std::size_t track, const Span& span) {
+  if (span.step < 0 || track >= other.tracks.size()) return nullptr;
+  const auto& spans = other.tracks[track].spans;
+  const auto before = [](const Span& a, const Span& b) {
+    if (a.step != b.step) return static_cast<unsigned>(a.step) < static_cast<unsigned>(b.step);
+    return a.index < b.index;
+  };
+  const auto at = std::lower_bound(spans.begin(), spans.end(), span, before);
+  return at != spans.end() && at->step == span.step && at->index == span.index ? &*at : nullptr;
+}
+
 std::vector<WindowSum> sum_window(const Timeline& timeline, double begin, double end) {
   std::map<int, WindowSum> sums;
   for (const Track& track : timeline.tracks)

@@ -30,6 +30,11 @@ struct VisibleSpan {
 };
 std::vector<VisibleSpan> visible_spans(const Track& track, double begin, double end, double us_per_pixel);
 
+// Share of the window in which the track is busy.
+double busy_share(const Track& track, double begin, double end);
+// The same call in another timeline of the same pass; null where it has none.
+const Span* counterpart(const Timeline& other, std::size_t track, const Span& span);
+
 // What lies in a window.
 struct WindowSum {
   std::string text;

@@ -4,35 +4,12 @@
 
 #include "cli/text.h"
 #include "core/model_source.h"
+#include "gui/view/navigation.h"
 
 namespace tpsim::gui {
 namespace {
 
 const cli::Report* side_b(const App& app) { return app.results.b.report.get(); }
-
-void step_module(App& app, int by) {
-  std::vector<const ModuleRow*> leaves;
-  for (const ModuleRow& row : app.modules)
-    if (row.is_leaf()) leaves.push_back(&row);
-  if (leaves.empty()) return;
-  const auto at =
-      std::find_if(leaves.begin(), leaves.end(), [&](const ModuleRow* r) { return r->path == app.view.selected; });
-  const auto n = static_cast<int>(leaves.size());
-  const int index = at == leaves.end() ? (by > 0 ? 0 : n - 1) : (static_cast<int>(at - leaves.begin()) + by + n) % n;
-  app.view.selected = leaves[static_cast<std::size_t>(index)]->path;
-}
-
-void step_problem(App& app, int by) {
-  if (!app.results.a.report || app.results.a.report->problems.empty()) return;
-  const auto& problems = app.results.a.report->problems;
-  const auto n = static_cast<int>(problems.size());
-  app.view.selected_problem =
-      app.view.selected_problem < 0 ? (by > 0 ? 0 : n - 1) : (app.view.selected_problem + by + n) % n;
-  app.view.bottom = "problems";
-  const int row =
-      find_module(app.modules, problems[static_cast<std::size_t>(app.view.selected_problem)].diagnostic.where);
-  if (row >= 0) app.view.selected = app.modules[static_cast<std::size_t>(row)].path;
-}
 
 void apply_first_fix(App& app) {
   const auto& report = app.results.a.report;
@@ -52,32 +29,24 @@ void step_plan(App& app, int by) {
   apply(app, std::move(edit));
 }
 
+// Asks once where edits or work would be lost.
+void ask_to_quit(App& app) {
+  const bool asks = (app.has_unsaved_edits() || !app.at_work.empty()) && !app.view.close_asked;
+  app.view.close_asked = asks;
+  app.quit = !asks;
+}
+
 void clear(App& app) {
   View& v = app.view;
-  if (v.palette || v.finder || v.help || v.file_dialog) {
-    v.palette = v.finder = v.help = v.file_dialog = false;
+  if (v.palette || v.finder || v.help || v.file_dialog || v.find.open || v.close_asked) {
+    v.palette = v.finder = v.help = v.file_dialog = v.find.open = v.close_asked = false;
   } else if (!v.selected.empty() || v.solo_rank >= 0) {
     v.selected.clear();
-    v.solo_rank = -1;
+    v.layer = v.solo_rank = -1;
   }
 }
 
 void scale_font(App& app, float factor) { app.view.font_scale = std::clamp(app.view.font_scale * factor, 0.75F, 2.5F); }
-
-void pan_time(App& app, double share) {
-  TimeWindow& t = app.view.time;
-  const double d = (t.end - t.begin) * share;
-  t.begin += d;
-  t.end += d;
-}
-
-void zoom(App& app, float factor) {
-  app.view.graph.zoom *= factor;
-  TimeWindow& t = app.view.time;
-  const double middle = (t.begin + t.end) / 2, half = (t.end - t.begin) / 2 / static_cast<double>(factor);
-  t.begin = middle - half;
-  t.end = middle + half;
-}
 
 void show_file_dialog(App& app, bool saving) {
   app.view.file_dialog = true;
@@ -105,12 +74,9 @@ void perform_view(App& app, Action action) {
       break;
     case help: toggle(v.help); break;
     case export_panel: v.bottom = "export"; break;
-    case cycle_overlay: v.overlay = static_cast<Overlay>((static_cast<int>(v.overlay) + 1) % 4); break;
-    case fit:
-    case fit_all:
-      v.graph.zoom = 0;
-      v.time.begin = v.time.end = 0;
-      break;
+    case cycle_overlay: v.overlay = static_cast<Overlay>((static_cast<int>(v.overlay) + 1) % 5); break;
+    case Action::fit: gui::fit(app); break;
+    case Action::fit_all: gui::fit_all(app); break;
     case font_larger: scale_font(app, 1.1F); break;
     case font_smaller: scale_font(app, 1 / 1.1F); break;
     case font_reset: v.font_scale = 1; break;
@@ -119,18 +85,24 @@ void perform_view(App& app, Action action) {
     case maximise: v.alone = v.alone.empty() ? v.center : ""; break;
     case zoom_in: zoom(app, 1.25F); break;
     case zoom_out: zoom(app, 0.8F); break;
-    case pan_left:
-      pan_time(app, -0.1);
-      v.graph.x += 40;
-      break;
-    case pan_right:
-      pan_time(app, 0.1);
-      v.graph.x -= 40;
-      break;
-    case measure:
-      v.time.mark_from.reset();
-      v.time.mark_to.reset();
-      break;
+    case pan_left: pan(app, -0.1F, 0); break;
+    case pan_right: pan(app, 0.1F, 0); break;
+    case pan_up: pan(app, 0, -0.1F); break;
+    case pan_down: pan(app, 0, 0.1F); break;
+    case zoom_start: go_to_end(app, false); break;
+    case zoom_end: go_to_end(app, true); break;
+    case mark: mark_event(app); break;
+    case Action::measure: gui::measure(app); break;
+    case follow_edge: walk_edge(app, true); break;
+    case follow_back: walk_edge(app, false); break;
+    case next_group: step_group(app, true); break;
+    case previous_group: step_group(app, false); break;
+    case view_back: step_back(app, -1); break;
+    case view_forward: step_back(app, 1); break;
+    case Action::find: v.find = {true, v.find.text, 0, 0}; break;
+    case find_next: ++v.find.at; break;
+    case find_previous: --v.find.at; break;
+    case full_screen: toggle(v.is_full_screen); break;
     case reset_layout: {
       View fresh;
       v.left_width = fresh.left_width;
@@ -143,16 +115,35 @@ void perform_view(App& app, Action action) {
   }
 }
 
+// Tracks of the open run, where it is about what is shown.
+void measure_timelines(App& app) {
+  Measured& m = app.measured;
+  m.prefill.reset();
+  m.decode.reset();
+  if (!m.held || !is_about(app.document(), m.held->run)) return;
+  const PassMeasurement *prefill = pass_of(m.held->run, "prefill"), *decode = pass_of(m.held->run, "decode");
+  const cli::SizeResult& size = app.shown()->results.front();
+  if (prefill != nullptr && size.prefill) m.prefill = cli::measured_timeline(size.prefill->analysis, *prefill);
+  if (decode != nullptr && size.decode) m.decode = cli::measured_timeline(size.decode->analysis, *decode);
+}
+
 }  // namespace
 
 const std::vector<std::string> kCenterPanels = {"graph", "shards", "plan_text", "compare", "what_if"};
-const std::vector<std::string> kBottomPanels = {"problems", "memory",     "communication", "timeline", "roofline",
-                                                "speed_up", "validation", "log",           "export",   "hardware"};
+const std::vector<std::string> kBottomPanels = {"problems", "memory",   "communication", "timeline",
+                                                "roofline", "speed_up", "validation",    "log",
+                                                "export",   "hardware", "config"};
 const std::vector<std::string> kWorkspaces = {"plan", "compare", "timeline", "sweep", "validate"};
 
 const cli::Report* App::shown() const {
   if (view.show_b && results.b.report) return side_b(*this);
   return results.shown();
+}
+
+double App::time_total() const {
+  const auto& chosen = view.phase == PhaseShown::prefill && prefill ? prefill : decode ? decode : prefill;
+  const double predicted = chosen ? chosen->total : 0;
+  return measured.trace ? std::max(predicted, measured.trace->total) : predicted;
 }
 
 const ModuleRow* App::selected_row() const {
@@ -167,6 +158,7 @@ App make_app(Document first) {
   for (const KnownConfig& known : known_configs()) app.model_ids.push_back(known.id);
   app.hardware = hardware_names();
   app.stacks = stack_names();
+  app.saved = app.document();
   return app;
 }
 
@@ -185,7 +177,8 @@ bool update(App& app) {
   constexpr double at_once_ms = 8;
   const bool later = app.threads && app.results.a.report && app.results.refresh_ms > at_once_ms;
   const bool changed = !later && refresh(app.results, app.document());
-  const std::size_t version = app.results.refreshes * 2 + (app.view.show_b ? 1 : 0) + 1;
+  const std::size_t version =
+      (app.results.refreshes * 64 + app.view.graph.unfoldings) * 2 + (app.view.show_b ? 1 : 0) + 1;
   if (app.derived_from == version) return changed;
   app.derived_from = version;
   app.modules.clear();
@@ -196,9 +189,11 @@ bool update(App& app) {
   if (report == nullptr) return true;
   const cli::SizeResult& size = report->results.front();
   app.modules = module_tree(size.forward);
-  app.graph = draw_graph(size, app.modules);
+  app.graph = draw_graph(size, app.modules, app.view.graph.unfolded);
+  app.view.graph.node = -1;
   if (size.prefill) app.prefill = predicted_timeline(*size.prefill);
   if (size.decode) app.decode = predicted_timeline(*size.decode);
+  measure_timelines(app);
   if (!app.view.selected.empty() && app.selected_row() == nullptr) {
     const int row = find_module(app.modules, app.view.selected);
     app.view.selected = row < 0 ? "" : app.modules[static_cast<std::size_t>(row)].path;
@@ -239,7 +234,12 @@ void perform(App& app, Action action) {
       app.clipboard = command_line(app.document(), Side::a, "plan.json");
       return say(app, "copied: " + app.clipboard);
     case snapshot: app.want_snapshot = true; return;
-    case quit: app.quit = true; return;
+    case quit: return ask_to_quit(app);
+    case Action::cancel_work:
+      app.cancel_work = true;
+      app.to_open.clear();
+      app.results.sweep_done = app.results.repairs_done = true;
+      return say(app, "cancelled");
     case next_problem: return step_problem(app, 1);
     case previous_problem: return step_problem(app, -1);
     case apply_fix: return apply_first_fix(app);

@@ -1,4 +1,4 @@
-// Panels that change the plan: its text, the inspector of a module, the what-if list, problems with fixes, history.
+// What stands on one module, and what would change with another strategy; the history of edits.
 #include <imgui.h>
 #include <imgui_stdlib.h>
 
@@ -20,10 +20,16 @@ std::string codes_text(const std::vector<std::string>& added, const std::vector<
 
 std::string short_name(const ModuleRow& row) { return row.pattern.substr(row.pattern.rfind('.') + 1); }
 
+// The row as the layer that is picked in it: what "this layer" means.
+ModuleRow at_layer(const App& app, ModuleRow row) {
+  if (app.view.layer >= 0) row.first_index = app.view.layer;
+  return row;
+}
+
 void apply_strategy(App& app, const ModuleRow& row, const std::string& strategy) {
   const cli::Report& report = *app.results.a.report;
   const auto name = [](const std::string& s) { return s.empty() ? std::string("no rule") : s; };
-  const auto patch = strategy_patch(report.results.front().forward, row, strategy, app.view.scope);
+  const auto patch = strategy_patch(report.results.front().forward, at_layer(app, row), strategy, app.view.scope);
   if (patch.empty()) return;
   apply(app, edit_plan(app.document(), report.scenario, patch,
                        short_name(row) + ": " + name(row.strategy) + " -> " + name(strategy)));
@@ -66,8 +72,8 @@ void scope_choice(App& app, Ui& ui, const ModuleRow& row) {
     app.view.scope = Scope::rule;
   ImGui::SameLine(0, ui.px(4));
   if (row.pattern.find('*') == std::string::npos) return;
-  if (ui.button("scope-layer", "layer " + std::to_string(row.first_index), true, "adds a rule for this layer alone",
-                app.view.scope == Scope::layer))
+  if (ui.button("scope-layer", "layer " + std::to_string(at_layer(app, row).first_index), true,
+                "adds a rule for this layer alone", app.view.scope == Scope::layer))
     app.view.scope = Scope::layer;
 }
 
@@ -77,12 +83,20 @@ void pair(Ui& ui, const char* name, const std::string& value) {
   ui.wrapped(value);
 }
 
+// Of the selected module's node: one of many where its group is unfolded.
+int drawn_layer(const App& app) {
+  const ModuleRow* row = app.selected_row();
+  const int node = row ? node_of(app.graph, static_cast<int>(row - app.modules.data()), app.view.layer) : -1;
+  return node < 0 ? -1 : app.graph.nodes[static_cast<std::size_t>(node)].layer;
+}
+
 void layouts(App& app, Ui& ui) {
   std::vector<std::string> in, out;
+  const int layer = drawn_layer(app);
   for (const DrawnEdge& e : app.graph.edges) {
     const auto is_selected = [&](int n) {
       const DrawnNode& node = app.graph.nodes[static_cast<std::size_t>(n)];
-      return node.kind == NodeKind::module && node.module_row >= 0 &&
+      return node.kind == NodeKind::module && node.module_row >= 0 && node.layer == layer &&
              app.modules[static_cast<std::size_t>(node.module_row)].path == app.view.selected;
     };
     const std::string text = short_layout(e.layout) + "  " + to_string(e.shape);
@@ -96,8 +110,10 @@ void layouts(App& app, Ui& ui) {
 void collectives(App& app, Ui& ui, const ModuleRow& row) {
   std::vector<std::string> found;
   double prefill = 0, decode = 0;
+  const int layer = drawn_layer(app);
   for (const DrawnNode& n : app.graph.nodes) {
-    if (n.module_row < 0 || app.modules[static_cast<std::size_t>(n.module_row)].path != row.path) continue;
+    if (n.module_row < 0 || n.layer != layer || app.modules[static_cast<std::size_t>(n.module_row)].path != row.path)
+      continue;
     prefill += n.prefill_us;
     decode += n.decode_us;
     if (n.kind == NodeKind::collective) found.push_back(n.title + " " + cli::bytes_text(n.bytes, cli::Units::iec));
@@ -133,78 +149,6 @@ void module_problems(App& app, Ui& ui, const ModuleRow& row) {
     ui.wrapped(p.diagnostic.code + "  " + p.diagnostic.message,
                p.diagnostic.severity == Severity::error ? ui.theme->strategy[1] : ui.theme->dim);
   }
-}
-
-std::string effect_text(const Diagnostic& d) {
-  return d.effect_bytes ? signed_bytes(*d.effect_bytes) + " per rank" : "";
-}
-
-Rgb severity_color(const Ui& ui, Severity severity) {
-  return severity == Severity::error     ? ui.theme->side_b
-         : severity == Severity::warning ? ui.theme->strategy[5]
-                                         : ui.theme->dim;
-}
-
-void fixes(App& app, Ui& ui, const Diagnostic& d) {
-  for (std::size_t i = 0; i < d.fixes.size(); ++i) {
-    const Fix& fix = d.fixes[i];
-    const std::string id = i == 0 ? "fix" : "fix" + std::to_string(i + 1);
-    if (fix.patch.empty()) {
-      ui.dim("fix: " + fix.title);
-    } else if (ui.button(id.c_str(), "Apply: " + fix.title)) {
-      return apply(app,
-                   edit_plan(app.document(), app.results.a.report->scenario, fix.patch, d.code + ": " + fix.title));
-    }
-  }
-}
-
-void problem(App& app, Ui& ui, const cli::Problem& p, int index) {
-  const Diagnostic& d = p.diagnostic;
-  const PathScope scope(ui, d.code + (index > 0 ? "#" + std::to_string(index) : ""));
-  const char letter = d.severity == Severity::error ? 'E' : d.severity == Severity::warning ? 'W' : 'I';
-  const bool selected = app.view.selected_problem == index;
-  ui.colored(std::string(1, letter), severity_color(ui, d.severity));
-  ImGui::SameLine();
-  if (ui.selectable("row",
-                    d.code + "  " + (d.where.empty() ? d.rule : d.where) +
-                        (d.count > 1 ? "  x" + std::to_string(d.count) : "") + "   " + effect_text(d),
-                    selected)) {
-    app.view.selected_problem = index;
-    const int row = find_module(app.modules, d.where);
-    if (row >= 0) app.view.selected = app.modules[static_cast<std::size_t>(row)].path;
-  }
-  ImGui::Indent(ui.px(24));
-  ui.wrapped(d.message);
-  if (selected)
-    for (const std::string& line : d.details) ui.wrapped(line, ui.theme->dim);
-  fixes(app, ui, d);
-  if (selected && d.severity != Severity::note && ui.button("suppress", "suppress"))
-    apply(app, suppress(app.document(), d));
-  ImGui::Unindent(ui.px(24));
-}
-
-void gutter(App& app, Ui& ui, const std::string& text, float line_height) {
-  const Analysis* analysis = app.results.a.report ? &app.results.a.size()->forward : nullptr;
-  const auto lines = static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1;
-  ImDrawList* list = ImGui::GetWindowDrawList();
-  const ImVec2 low = ImGui::GetCursorScreenPos();
-  for (int line = 1; line <= lines; ++line) {
-    const float y = low.y + ui.px(4) + line_height * static_cast<float>(line - 1);
-    const bool idle =
-        analysis != nullptr && std::any_of(analysis->rules.begin(), analysis->rules.end(), [&](const ResolvedRule& r) {
-          return r.rule.position.line == line && r.modules + r.parameters == 0;
-        });
-    const bool faulty =
-        analysis != nullptr &&
-        std::any_of(analysis->diagnostics.begin(), analysis->diagnostics.end(),
-                    [&](const Diagnostic& d) { return d.position.line == line && d.severity != Severity::note; });
-    if (idle || faulty)
-      list->AddRectFilled({low.x, y}, {low.x + ui.px(40), y + line_height},
-                          ui.color(faulty ? ui.theme->side_b : ui.theme->strategy[5], 0.4F));
-    list->AddText(ui.fonts.mono, ui.fonts.mono->FontSize, {low.x + ui.px(6), y}, ui.color(ui.theme->dim),
-                  (std::to_string(line) + (idle || faulty ? " !" : "")).c_str());
-  }
-  ImGui::Dummy({ui.px(44), line_height * static_cast<float>(lines)});
 }
 
 }  // namespace
@@ -251,71 +195,21 @@ void what_if_panel(App& app, Ui& ui) {
   strategies(app, ui, *row, {});
 }
 
-void problems_panel(App& app, Ui& ui) {
-  if (app.document().model.empty()) {
-    no_data(app, ui);
-    return;
+void strategy_popup(App& app, Ui& ui) {
+  ImGui::SetNextWindowSize({ui.px(620), ui.px(330)});
+  if (!ImGui::BeginPopup("strategies")) return;
+  const ModuleRow* row = app.selected_row();
+  if (row != nullptr && row->is_leaf() && app.results.a.report && !app.view.show_b) {
+    const PathScope scope(ui, "Strategies");
+    ui.text(row->path);
+    scope_choice(app, ui, *row);
+    const Document before = app.document();
+    strategies(app, ui, *row, {"reason"});
+    if (!(app.document() == before)) ImGui::CloseCurrentPopup();
+  } else {
+    ui.dim("edits are for modules with weights, of plan A");
   }
-  if (app.results.a.error) {
-    const Error& e = *app.results.a.error;
-    ui.colored("E  " + e.message, ui.theme->side_b);
-    if (!e.where.empty()) ui.dim(e.where);
-    for (const std::string& line : e.details) ui.dim(line);
-    for (const std::string& fix : e.fixes) ui.text("fix: " + fix);
-    return;
-  }
-  const auto& suppressed = app.document().suppressed;
-  const auto problems = app.results.a.report->problems;
-  if (problems.empty()) {
-    ui.empty_state("No problems: the plan gives the unsharded model's numbers.");
-    return;
-  }
-  for (std::size_t i = 0; i < problems.size(); ++i)
-    if (std::find(suppressed.begin(), suppressed.end(), suppression(problems[i].diagnostic)) == suppressed.end())
-      problem(app, ui, problems[i], static_cast<int>(i));
-  if (!suppressed.empty())
-    ui.dim(cli::plural(static_cast<std::int64_t>(suppressed.size()), "problem") + " suppressed in this project");
-}
-
-void plan_text_panel(App& app, Ui& ui) {
-  if (app.document().model.empty()) {
-    no_data(app, ui);
-    return;
-  }
-  const cli::Scenario* scenario = app.shown() ? &app.shown()->scenario : nullptr;
-  const bool own = !app.document().plan_a().text.empty();
-  if (!own && scenario == nullptr) {
-    no_data(app, ui);
-    return;
-  }
-  std::string text = app.view.plan_draft ? *app.view.plan_draft
-                     : own               ? app.document().plan_a().text
-                                         : plan_text_of(app.document(), *scenario);
-  const auto read = read_plan(text, app.document().plan_a().name);
-  ui.dim(app.document().plan_a().name + (own ? "" : "  as shipped; typing makes a plan of your own") +
-         "   marked lines match nothing or have a problem");
-  if (!read)
-    ui.banner("This text is not a plan yet, the last one that was stays in effect: " + read.error().message + "  " +
-                  read.error().where,
-              ui.theme->strategy[7]);
-  ImGui::BeginChild("text");
-  ImGui::PushFont(ui.fonts.mono);
-  const float line_height = ImGui::GetTextLineHeight();
-  gutter(app, ui, text, line_height);
-  ImGui::SameLine(0, 0);
-  const auto lines = static_cast<float>(std::count(text.begin(), text.end(), '\n') + 2);
-  const bool changed = ImGui::InputTextMultiline(
-      "##plan", &text, {-1, std::max(line_height * lines + ui.px(10), ImGui::GetContentRegionAvail().y)},
-      ImGuiInputTextFlags_AllowTabInput);
-  ui.add_last("text", "editor", "", text);
-  ImGui::PopFont();
-  ImGui::EndChild();
-  if (!changed) return;
-  app.view.plan_draft.reset();
-  if (read_plan(text, app.document().plan_a().name))
-    apply(app, edit_plan_text(app.document(), text), "plan text");
-  else
-    app.view.plan_draft = text;
+  ImGui::EndPopup();
 }
 
 void log_panel(App& app, Ui& ui) {

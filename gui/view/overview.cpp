@@ -170,7 +170,7 @@ void palette_window(App& app, Ui& ui) {
   ImGui::End();
   if (chosen < 0) return;
   app.view.palette = app.view.finder = false;
-  if (modules) app.view.selected = candidates[static_cast<std::size_t>(chosen)];
+  if (modules) select(app, candidates[static_cast<std::size_t>(chosen)]);
   if (!modules) perform(app, bindings()[static_cast<std::size_t>(chosen)].action);
 }
 

@@ -42,7 +42,7 @@ Result<void> read_size(const std::string& text, HostOptions& host) {
   return error;
 }
 
-Result<void> select(App& app, const std::string& wanted) {
+Result<void> select_wanted(App& app, const std::string& wanted) {
   update(app);
   const int row = find_module(app.modules, wanted);
   if (row < 0) {
@@ -53,7 +53,7 @@ Result<void> select(App& app, const std::string& wanted) {
     if (!near.empty()) error.details.push_back("nearest: " + cli::joined(near, ", "));
     return error;
   }
-  app.view.selected = app.modules[static_cast<std::size_t>(row)].path;
+  select(app, app.modules[static_cast<std::size_t>(row)].path);
   return {};
 }
 
@@ -157,7 +157,7 @@ Result<Startup> start_up(const cli::Options& o) {
   if (auto set = set_view(startup.app, o); !set) return set.error();
   for (const std::string& path : o.operands) open_path(startup.app, path);
   if (o.select)
-    if (auto selected = select(startup.app, *o.select); !selected) return selected.error();
+    if (auto selected = select_wanted(startup.app, *o.select); !selected) return selected.error();
   return startup;
 }
 

@@ -181,7 +181,7 @@ void modules_panel(App& app, Ui& ui) {
     if (ui.selectable(row.path.c_str(), "   " + label_text, row.path == app.view.selected,
                       row.path + "\n" + cli::bytes_text(row.rank_bytes, cli::Units::iec) + " per rank of " +
                           cli::bytes_text(row.bytes, cli::Units::iec)))
-      app.view.selected = row.path;
+      select(app, row.path);
     if (!row.is_leaf()) continue;
     const ImVec2 low = ImGui::GetItemRectMin(), high = ImGui::GetItemRectMax();
     ImDrawList* list = ImGui::GetWindowDrawList();

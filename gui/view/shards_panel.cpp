@@ -163,8 +163,8 @@ void shards_panel(App& app, Ui& ui) {
                        "First projection")) {
       const int first = find_module(app.modules, "q_proj");
       for (std::size_t i = 0; i < app.modules.size() && first < 0; ++i)
-        if (app.modules[i].is_leaf()) app.view.selected = app.modules[i].path;
-      if (first >= 0) app.view.selected = app.modules[static_cast<std::size_t>(first)].path;
+        if (app.modules[i].is_leaf()) select(app, app.modules[i].path);
+      if (first >= 0) select(app, app.modules[static_cast<std::size_t>(first)].path);
     }
     return;
   }

@@ -71,6 +71,12 @@ void put_cell(Ui& ui, const cli::Column& column, const std::string& text) {
 
 }  // namespace
 
+std::vector<std::string> first_cells(const cli::Table& table, std::size_t column) {
+  std::vector<std::string> out;
+  for (const cli::Row& row : table.rows) out.push_back(row.cells[column].text);
+  return out;
+}
+
 int draw_table(Ui& ui, App& app, const char* id, const cli::Table& table, const std::vector<std::string>& paths,
                int selected, const std::vector<std::string>& hidden) {
   TableState& state = app.view.tables[id];

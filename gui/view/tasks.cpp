@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+
+#include "cli/output.h"
 
 namespace tpsim::gui {
 namespace {
@@ -42,15 +45,58 @@ Task repairs(const App& app) {
   return {"repairs", "repairs " + app.results.a.key, task};
 }
 
+ModuleRow at_layer(ModuleRow row, int layer) {
+  if (layer >= 0) row.first_index = layer;
+  return row;
+}
+
 Task consequence(const App& app, const ModuleRow& row, std::size_t index) {
   const auto task = [entry = app.what_if.list[index], key = app.what_if.key, index, d = app.document(),
-                     report = app.results.a.report, row, scope = app.view.scope] {
+                     report = app.results.a.report, row = at_layer(row, app.view.layer), scope = app.view.scope] {
     Consequence done = work_out(entry, d, *report, row, scope);
     return Outcome([done, key, index](App& target) {
       if (target.what_if.key == key) target.what_if.list[index] = done;
     });
   };
   return {"what if", "what if " + app.what_if.key + std::to_string(index), task};
+}
+
+std::string held_key(const Measured& m) { return std::to_string(m.loads) + " " + m.hardware + " " + m.profile; }
+
+Task holding(const App& app) {
+  const auto task = [run = *app.measured.stored, hardware = app.measured.hardware, profile = app.measured.profile,
+                     key = held_key(app.measured)] {
+    auto held = hold_against(run, hardware, profile);
+    return Outcome([held = std::make_shared<Result<HeldRun>>(std::move(held)), key](App& target) {
+      Measured& m = target.measured;
+      m.held_key = key;
+      m.held.reset();
+      m.error.reset();
+      if (*held) m.held = std::shared_ptr<const HeldRun>(held, &**held);
+      if (!*held) m.error = held->error();
+      target.derived_from = 0;
+    });
+  };
+  return {"validation", "validation " + held_key(app.measured), task};
+}
+
+Task calibration(const App& app) {
+  const auto task = [run = *app.measured.stored, hardware = app.measured.hardware] {
+    const auto fit = calibration_from(run, hardware);
+    const std::string file = run.file + ".profile.json";
+    const Result<void> written = fit ? cli::write_file(file, to_json(fit->calibration)) : Result<void>(fit.error());
+    return Outcome([written, file, hardware](App& target) {
+      target.measured.wants_calibration = false;
+      if (!written) return say(target, "no calibration: " + written.error().message);
+      target.measured.profile = file;
+      Edit edit{"calibrate with " + file, target.document()};
+      edit.next.hardware = hardware;
+      edit.next.profile = file;
+      apply(target, std::move(edit));
+      say(target, "wrote " + file + "; predictions of " + hardware + " use it");
+    });
+  };
+  return {"calibration", "calibration " + held_key(app.measured), task};
 }
 
 Task opening(const std::string& path) {
@@ -61,6 +107,8 @@ Task opening(const std::string& path) {
 
 std::optional<Task> next_task(App& app) {
   if (!app.to_open.empty()) return opening(app.to_open.front());
+  if (app.measured.stored && app.measured.held_key != held_key(app.measured)) return holding(app);
+  if (app.measured.stored && app.measured.wants_calibration) return calibration(app);
   if (!is_current(app.results, app.document())) return evaluation(app);
   if (!app.results.a.report) return std::nullopt;
   if (!app.results.sweep_done) return sweep(app);
@@ -92,8 +140,7 @@ bool Tasks::step(App& app) {
   if (running_.size() >= kMostAtOnce) return changed;
   auto task = next_task(app);
   if (!task) return changed;
-  const bool runs =
-      std::any_of(running_.begin(), running_.end(), [&](const Running& r) { return r.key == task->key; });
+  const bool runs = std::any_of(running_.begin(), running_.end(), [&](const Running& r) { return r.key == task->key; });
   if (runs) return changed;
   if (!app.to_open.empty()) app.to_open.erase(app.to_open.begin());
   if (!threads_) {

@@ -117,6 +117,15 @@ bool Ui::log_slider(const char* id, std::int64_t& value, std::int64_t low, std::
   return changed;
 }
 
+float Ui::button_width(const std::string& label) const {
+  return ImGui::CalcTextSize(label.c_str()).x + 2 * ImGui::GetStyle().FramePadding.x;
+}
+
+void Ui::flow(float width, float gap) {
+  const float right = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x;
+  if (ImGui::GetItemRectMax().x + px(gap) + width <= right) ImGui::SameLine(0, px(gap));
+}
+
 void Ui::text(const std::string& s) { ImGui::TextUnformatted(s.data(), s.data() + s.size()); }
 
 void Ui::colored(const std::string& s, Rgb rgb) {

@@ -62,6 +62,10 @@ public:
   bool empty_state(const std::string& why, const char* button_label = nullptr);
   void banner(const std::string& text, Rgb color);
 
+  // On the same line where `width` more pixels fit there, else on the next.
+  void flow(float width, float gap);
+  void flow_button(const std::string& label, float gap = 4) { flow(button_width(label), gap); }
+  float button_width(const std::string& label) const;
   // Registers a rectangle drawn by hand. `kind`: "node", "bar", ...
   void add(std::string_view id, const char* kind, const std::string& label, const std::string& value, ImVec2 low,
            ImVec2 high);
@@ -87,6 +91,8 @@ private:
 // Sorted by a click on a header; the row that was clicked, or -1. `paths` names rows for scripts, may be empty.
 int draw_table(Ui& ui, App& app, const char* id, const cli::Table& table, const std::vector<std::string>& paths = {},
                int selected = -1, const std::vector<std::string>& hidden = {});
+
+std::vector<std::string> first_cells(const cli::Table& table, std::size_t column);
 
 void apply_style(Ui& ui);
 // Pattern beside the colour: 0 none, then hatches of several directions.
