@@ -147,8 +147,9 @@ private:
   }
 
   std::string fold_label(const Segment& s) const { return s.is_unfolded ? "[-] fold" : "[+] unfold"; }
-  ImVec2 fold_low(const Segment& s) const { return at(s.x + s.width - 84, s.y + 4); }
-  ImVec2 fold_high(const Segment& s) const { return at(s.x + s.width - 6, s.y + 24); }
+  static float fold_x(const Segment& s) { return s.x + 24 + 8.8F * static_cast<float>(s.title.size()); }
+  ImVec2 fold_low(const Segment& s) const { return at(fold_x(s) - 4, s.y + 4); }
+  ImVec2 fold_high(const Segment& s) const { return at(fold_x(s) + 74, s.y + 24); }
 
   void segment(const Segment& s, std::size_t index) {
     if (!s.framed) return;
@@ -158,7 +159,7 @@ private:
     list_->AddRect(a, b, ui_.color(ui_.theme->line), ui_.px(6));
     label(s.x + 10, s.y + 6, s.title, ui_.color(ui_.theme->dim), 1, ui_.fonts.bold);
     if (!s.can_unfold) return;
-    label(s.x + s.width - 80, s.y + 6, fold_label(s), ui_.color(ui_.theme->accent), 0.95F);
+    label(fold_x(s), s.y + 6, fold_label(s), ui_.color(ui_.theme->accent), 0.95F);
     ui_.add("fold/" + std::to_string(index), "button", fold_label(s), s.title, fold_low(s), fold_high(s));
   }
 

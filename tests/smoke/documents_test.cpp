@@ -128,8 +128,7 @@ TEST_CASE("documents: run", "[schema]") {
 
 TEST_CASE("documents: measured runs and validation", "[schema]") {
   check_document("run -m tests/fixtures/run/config.json --tp 2 --dtype fp32 --iters 2 --json", "run");
-  check_document("validate --result tests/fixtures/run/tp2.json -m tests/fixtures/run/config.json --json", "validate",
-                 5);
+  check_document("validate --result tests/fixtures/run/tp2.json -m tests/fixtures/run/config.json --json", "validate", 5);
 }
 
 TEST_CASE("documents: errors", "[schema]") {
