@@ -99,7 +99,7 @@ void perform_view(App& app, Action action) {
     case previous_group: step_group(app, false); break;
     case view_back: step_back(app, -1); break;
     case view_forward: step_back(app, 1); break;
-    case Action::find: v.find = {true, v.find.text, 0, 0}; break;
+    case Action::find: v.find = {true, true, v.find.text, 0, 0, -1}; break;
     case find_next: ++v.find.at; break;
     case find_previous: --v.find.at; break;
     case full_screen: toggle(v.is_full_screen); break;

@@ -65,19 +65,19 @@ struct TimeWindow {
 
 // What is looked for in the panel in the middle or below.
 struct FindState {
-  bool open = false;
+  bool open = false, focus = false;
   std::string text;
-  int at = 0, count = 0;
+  int at = 0, count = 0, shown_at = -1;
 };
 
 // How the window is arranged and what is picked in it: all that is not the document.
 struct View {
   std::string theme = "dark";
   float font_scale = 1;
-  std::string left = "setup";               // the tab on the left where there is little room
-  std::string single = "graph";             // the panel beside it, which follows center and bottom
-  std::string last_center, last_bottom;     // as `single` has seen them
-  std::string center = "graph", bottom = "problems", alone;        // `alone`: one panel over everything
+  std::string left = "setup";                                // the tab on the left where there is little room
+  std::string single = "graph";                              // the panel beside it, which follows center and bottom
+  std::string last_center, last_bottom;                      // as `single` has seen them
+  std::string center = "graph", bottom = "problems", alone;  // `alone`: one panel over everything
   float left_width = 300, right_width = 340, bottom_height = 250;  // at scale 1
   std::string selected;                                            // path of a module
   int layer = -1;                                                  // of it, where one is drawn alone

@@ -1,10 +1,10 @@
-// The strip of headline figures, the start page, and the windows over everything else.
+// The strip of headline figures, the start page, the table of keys.
 #include <algorithm>
 #include <filesystem>
 
 #include "cli/text.h"
 #include "gui/view/frame.h"
-#include "gui/view/keys.h"
+#include "gui/view/imgui_compat.h"
 
 namespace tpsim::gui {
 namespace {
@@ -36,7 +36,7 @@ void figure_cell(App& app, Ui& ui, const Figure& f, std::size_t index, ImVec2 si
   list->PushClipRect(low, high, true);
   const float x = low.x + ui.px(13), line = ImGui::GetTextLineHeight();
   list->AddText({x, low.y + ui.px(5)}, ui.color(ui.theme->dim), (f.name + (f.is_bad ? "  !" : "")).c_str());
-  list->AddText(ui.fonts.bold, ui.fonts.bold->FontSize * 1.15F, {x, low.y + ui.px(6) + line}, ui.color(ui.theme->text),
+  list->AddText(ui.fonts.bold, font_size(ui.fonts.bold) * 1.15F, {x, low.y + ui.px(6) + line}, ui.color(ui.theme->text),
                 f.value.c_str());
   const std::string difference = f.difference.empty() ? "B is the same" : "vs B  " + f.difference;
   list->AddText({x, low.y + ui.px(12) + 2 * line}, ui.color(trend_color(ui, f.trend)), difference.c_str());
@@ -45,56 +45,10 @@ void figure_cell(App& app, Ui& ui, const Figure& f, std::size_t index, ImVec2 si
   if (pressed) app.view.bottom = kExplains[index];
 }
 
-std::vector<std::string> finder_paths(const App& app) {
-  std::vector<std::string> paths;
-  for (const ModuleRow& row : app.modules) paths.push_back(row.path);
-  return paths;
-}
-
-// The rows that fit, the chosen one marked; its index in `candidates`, or -1.
-int choose(App& app, Ui& ui, const std::vector<std::string>& candidates, const std::vector<std::string>& asides) {
-  constexpr std::size_t most = 14;
-  const auto found = fuzzy_find(app.view.typed, candidates, most);
-  const int n = static_cast<int>(found.size());
-  if (key_pressed(ImGuiKey_DownArrow)) ++app.view.palette_row;
-  if (key_pressed(ImGuiKey_UpArrow)) --app.view.palette_row;
-  app.view.palette_row = std::clamp(app.view.palette_row, 0, std::max(n - 1, 0));
-  int chosen = -1;
-  for (int i = 0; i < n; ++i) {
-    const std::size_t c = found[static_cast<std::size_t>(i)];
-    if (ui.selectable(candidates[c].c_str(), candidates[c], i == app.view.palette_row)) chosen = static_cast<int>(c);
-    if (asides[c].empty()) continue;
-    ImGui::SameLine(ImGui::GetWindowWidth() - ui.px(190));
-    ui.dim(asides[c]);
-  }
-  if (n == 0) ui.dim("nothing fits");
-  if (n > 0 && key_pressed(ImGuiKey_Enter))
-    chosen = static_cast<int>(found[static_cast<std::size_t>(app.view.palette_row)]);
-  return chosen;
-}
-
 void open_builtin(App& app, const std::string& id) {
   Edit edit{"open " + id, app.document()};
   edit.next.model = id;
   apply(app, std::move(edit));
-}
-
-std::vector<std::string> completions(const std::string& typed) {
-  namespace fs = std::filesystem;
-  std::error_code failed;
-  const fs::path path(typed.empty() ? "./" : typed);
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const std::string start = path.filename().string();
-  std::vector<std::string> found;
-  for (fs::directory_iterator it(folder, failed), end; !failed && it != end && found.size() < 2000;
-       it.increment(failed)) {
-    const std::string name = it->path().filename().string();
-    if (!name.starts_with(start) || name.starts_with('.')) continue;
-    found.push_back(it->path().string() + (it->is_directory(failed) ? "/" : ""));
-  }
-  std::sort(found.begin(), found.end());
-  if (found.size() > 16) found.resize(16);
-  return found;
 }
 
 }  // namespace
@@ -121,7 +75,7 @@ void start_page(App& app, Ui& ui) {
   const PathScope scope(ui, "Start");
   ImGui::Dummy({0, ui.px(50)});
   ImGui::Indent(ui.px(60));
-  ImGui::PushFont(ui.fonts.bold);
+  push_font(ui.fonts.bold);
   ui.text("tpsim: what a tensor-parallel plan means, costs and does");
   ImGui::PopFont();
   ui.dim("Drop a config.json, model folder, plan, trace, result or project anywhere.");
@@ -147,65 +101,18 @@ void start_page(App& app, Ui& ui) {
   ImGui::Unindent(ui.px(60));
 }
 
-void palette_window(App& app, Ui& ui) {
-  const PathScope scope(ui, "Palette");
-  const float width = ui.px(620);
-  ImGui::SetNextWindowPos({ImGui::GetIO().DisplaySize.x / 2 - width / 2, ui.px(90)});
-  ImGui::SetNextWindowSize({width, ui.px(460)});
-  ImGui::Begin("##palette", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove);
-  if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
-  const bool modules = app.view.finder;
-  ui.input_text("text", modules ? "module, layer or projection" : "command", app.view.typed, -1);
-  std::vector<std::string> candidates, asides;
-  if (modules) {
-    candidates = finder_paths(app);
-    for (const ModuleRow& row : app.modules) asides.push_back(row.is_leaf() ? row.strategy : "");
-  } else {
-    for (const Binding& b : bindings()) {
-      candidates.emplace_back(b.name);
-      asides.emplace_back(b.keys);
-    }
-  }
-  const int chosen = choose(app, ui, candidates, asides);
-  ImGui::End();
-  if (chosen < 0) return;
-  app.view.palette = app.view.finder = false;
-  if (modules) select(app, candidates[static_cast<std::size_t>(chosen)]);
-  if (!modules) perform(app, bindings()[static_cast<std::size_t>(chosen)].action);
-}
-
-void file_window(App& app, Ui& ui) {
-  const PathScope scope(ui, "File");
-  const float width = ui.px(680);
-  ImGui::SetNextWindowPos({ImGui::GetIO().DisplaySize.x / 2 - width / 2, ui.px(90)});
-  ImGui::SetNextWindowSize({width, ui.px(500)});
-  ImGui::Begin("##file", nullptr, ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove);
-  ui.heading(app.view.saving ? "Save the project as" : "Open a model, plan, project, result or trace");
-  if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
-  ui.input_text("path", "path", app.view.typed, -1);
-  bool done = key_pressed(ImGuiKey_Enter) && !app.view.typed.empty();
-  if (ui.button("ok", app.view.saving ? "Save" : "Open", !app.view.typed.empty())) done = true;
-  ImGui::SameLine();
-  const bool cancelled = ui.button("cancel", "Cancel");
-  for (const std::string& path : completions(app.view.typed))
-    if (ui.selectable(path.c_str(), path, false)) app.view.typed = path;
-  ImGui::End();
-  if (!done && !cancelled) return;
-  app.view.file_dialog = false;
-  if (done && app.view.saving) save_project(app, app.view.typed);
-  if (done && !app.view.saving) open_path(app, app.view.typed);
-}
-
-void keys_panel(App&, Ui& ui) {
+void keys_panel(App& app, Ui& ui) {
   ui.wrapped(
       "Letters act while no text field has the focus. Space, held, shows the baseline B in every panel. Screen readers "
-      "cannot read this window: tpsim report and compare give the same content as text.",
+      "cannot read this window: tpsim report and compare give the same content as text. Keys of your own stand in "
+      "$XDG_CONFIG_HOME/tpsim/keys.json; the export panel writes a file to start from.",
       ui.theme->dim);
   if (!ImGui::BeginTable("keys", 2, ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingFixedFit)) return;
   for (const Binding& b : bindings()) {
     ImGui::TableNextRow();
     ImGui::TableSetColumnIndex(0);
-    ui.text(std::string(b.keys.empty() ? "(by name)" : b.keys));
+    const std::string keys(keys_of(app.keys, b));
+    ui.text(keys.empty() ? "(by name)" : keys);
     ImGui::TableSetColumnIndex(1);
     ui.text(std::string(b.name));
   }

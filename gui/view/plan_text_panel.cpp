@@ -7,6 +7,7 @@
 #include "cli/text.h"
 #include "gui/model/plan_markers.h"
 #include "gui/view/frame.h"
+#include "gui/view/imgui_compat.h"
 
 namespace tpsim::gui {
 namespace {
@@ -38,7 +39,8 @@ void gutter(Ui& ui, const std::vector<Marker>& markers, int lines, float line_he
       if (ImGui::IsMouseHoveringRect(a, b)) ImGui::SetTooltip("%s", m->message.c_str());
     }
     const std::string text = std::to_string(line) + (m == markers.end() ? "" : m->is_error ? " E" : " !");
-    list->AddText(ui.fonts.mono, ui.fonts.mono->FontSize, {low.x + ui.px(6), y}, ui.color(ui.theme->dim), text.c_str());
+    list->AddText(ui.fonts.mono, font_size(ui.fonts.mono), {low.x + ui.px(6), y}, ui.color(ui.theme->dim),
+                  text.c_str());
   }
   ImGui::Dummy({width, line_height * static_cast<float>(lines)});
 }
@@ -55,7 +57,7 @@ void underlines(Ui& ui, const std::vector<Marker>& markers, ImVec2 text_low, flo
 bool editor(Ui& ui, std::string& text, const std::vector<Marker>& markers) {
   const int lines = static_cast<int>(std::count(text.begin(), text.end(), '\n')) + 1;
   ImGui::BeginChild("text");
-  ImGui::PushFont(ui.fonts.mono);
+  push_font(ui.fonts.mono);
   const float line_height = ImGui::GetTextLineHeight();
   gutter(ui, markers, lines, line_height);
   ImGui::SameLine(0, 0);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "gui/view/imgui_compat.h"
 #include "gui/view/ui.h"
 
 namespace tpsim::gui {
@@ -101,7 +102,7 @@ int draw_table(Ui& ui, App& app, const char* id, const cli::Table& table, const 
       ImGui::TableSetColumnIndex(0);
       ImGui::PushID(static_cast<int>(r));
       if (ImGui::Selectable("##row", selected == static_cast<int>(r),
-                            ImGuiSelectableFlags_SpanAllColumns | ImGuiSelectableFlags_AllowItemOverlap))
+                            ImGuiSelectableFlags_SpanAllColumns | kSelectableOverlap))
         clicked = static_cast<int>(r);
       ui.add_last(r < paths.size() ? paths[r] : std::to_string(r), "row", table.rows[r].cells.front().text, "");
       ImGui::SameLine(0, 0);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gui/model/modules.h"
+#include "gui/view/imgui_compat.h"
 
 namespace tpsim::gui {
 
@@ -122,7 +123,7 @@ float Ui::button_width(const std::string& label) const {
 }
 
 void Ui::flow(float width, float gap) {
-  const float right = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x;
+  const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
   if (ImGui::GetItemRectMax().x + px(gap) + width <= right) ImGui::SameLine(0, px(gap));
 }
 
@@ -145,7 +146,7 @@ void Ui::wrapped(const std::string& s, std::optional<Rgb> rgb) {
 }
 
 void Ui::heading(const std::string& s) {
-  ImGui::PushFont(fonts.bold);
+  push_font(fonts.bold);
   dim(s);
   ImGui::PopFont();
 }
@@ -228,7 +229,7 @@ void apply_style(Ui& ui) {
   set(ImGuiCol_TableBorderStrong, t.line);
   set(ImGuiCol_TableBorderLight, t.line, 0.6F);
   set(ImGuiCol_TableRowBgAlt, t.raised, 0.35F);
-  set(ImGuiCol_NavHighlight, t.accent);
+  set(kFocusColor, t.accent);
   set(ImGuiCol_TextSelectedBg, t.accent, 0.35F);
   style.FrameRounding = 4;
   style.ChildRounding = 5;
