@@ -46,6 +46,8 @@ void write_numeric(JsonWriter& json, const exec::RunOutcome& outcome, const Opti
   json.begin_object();
   json.member("verdict", to_string(outcome.verdict));
   write_error(json, "unsharded_vs_reference", outcome.unsharded_vs_reference);
+  json.member("reference_band", outcome.reference_band, kErrorDecimals);
+  json.member("reference_inside", outcome.reference_inside);
   write_error(json, "sharded_vs_unsharded", outcome.sharded_vs_unsharded);
   json.member("band", outcome.band, kErrorDecimals);
   json.key("first_divergent");
@@ -120,8 +122,11 @@ Table layer_table(const exec::RunOutcome& outcome) {
   return table;
 }
 
+constexpr char kNotTheRealNumbers[] = "WRONG: the unsharded run does not give the real numbers of the file";
+
 std::vector<std::string> heading_of(const RunSetup& loaded, const exec::RunOutcome& outcome) {
   std::vector<std::string> lines;
+  if (!exec::real_numbers_met(outcome)) lines.push_back(kNotTheRealNumbers);
   std::string verdict =
       outcome.training && outcome.verdict != Verdict::error ? training_verdict(outcome)
       : outcome.verdict == Verdict::right ? "RIGHT: the sharded run gives the unsharded model's numbers"
@@ -141,7 +146,7 @@ std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
   if (outcome.unsharded_vs_reference)
     notes.push_back("unsharded run against the logits of the input file: max abs " +
                     size_text(outcome.unsharded_vs_reference->max_abs) + ", max rel " +
-                    size_text(outcome.unsharded_vs_reference->max_rel));
+                    size_text(outcome.unsharded_vs_reference->max_rel) + ", band " + size_text(outcome.reference_band));
   if (outcome.first_divergent) notes.push_back("first module outside its band: " + outcome.first_divergent->module);
   if (outcome.verdict != Verdict::error)
     notes.push_back(plural(static_cast<std::int64_t>(outcome.events.size()), "collective") + " executed, " +
@@ -158,6 +163,7 @@ std::vector<std::string> notes_of(const exec::RunOutcome& outcome) {
 }
 
 int exit_code_of(const exec::RunOutcome& outcome) {
+  if (!exec::real_numbers_met(outcome)) return kExitWrong;
   if (outcome.verdict == Verdict::error) return kExitNo;
   const bool analysed = outcome.events_as_analysed && (!outcome.training || outcome.training->backward_as_analysed);
   return outcome.verdict == Verdict::right && analysed ? kExitYes : kExitWrong;
@@ -247,9 +253,8 @@ Command run_command() {
       "The verdict compares the logits with those of the unsharded model, which is run first, against the band that "
       "rounding explains; --detail layers shows every layer. With --iters the prompt and a step of decoding are "
       "repeated under the clock, each operation and collective by itself; -o FILE.json keeps the measurement. With "
-      "--phase train the gradients of loss = mean(logits^2) are compared instead. Exit "
-      "code "
-      "5: executed but wrong.";
+      "--phase train the gradients of loss = mean(logits^2) are compared instead. Exit code 5: executed but wrong, or "
+      "the unsharded run is not inside the band around the real numbers that were given.";
   command.input_settings = false;
   command.run = run;
   return command;

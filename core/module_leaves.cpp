@@ -134,6 +134,8 @@ private:
       auto message = extent_fault(width);
       if (!message.empty()) return fail("dim", std::move(message));
       rotary.columns = std::get<std::int64_t>(width.data);
+      rotary.odd = !rotary.half && rotary.columns % 2 != 0;
+      if (rotary.odd) ++rotary.columns;
       if (i < layer_types.size()) rotary.layer_type = text("layer_type", layer_types[i]);
       if (i >= bases.size() || bases[i].is_null()) continue;
       const auto theta = as_real(bases[i]);

@@ -12,6 +12,7 @@ struct Rotary {
   std::string kind = "default";  // default, linear, dynamic, yarn, longrope, llama3, proportional
   std::int64_t columns = 0;      // of cos and sin
   bool half = false;             // columns = number of angles; else each angle stands twice
+  bool odd = false;              // exponents are shares of columns - 1, which is odd
   double theta = 10000;
   double turned = 1;  // proportional: share of the angles that turn
   double factor = 1;

@@ -86,6 +86,8 @@ private:
       result.reason = model.error().message;
     else if (!model->has_forward)
       result.reason = "no forward pass is described";
+    else if (const ShippedVerdict alone = verdict_at(*model, dialect_, 1); alone.verdict == Verdict::error)
+      result.reason = "this configuration runs on no number of ranks: " + alone.message;
     else {
       for (int tp : sizes_) result.verdicts.push_back(verdict_at(*model, dialect_, tp));
       result.state = state_of(result.verdicts);

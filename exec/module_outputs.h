@@ -27,8 +27,10 @@ public:
   // `all`: of every module; else of layers and the model only.
   explicit Reference(bool all) : all_(all) {}
   void module_returned(const RecordedOutput& output, const std::string& module, const Tensor<Real>& value) override {
+    ++depth_;
     if (all_ || output.module.empty()) returned_[module].push_back(value);
   }
+  std::int64_t depth() const { return depth_; }
   const Tensor<Real>* find(const std::string& module, std::size_t call) const {
     const auto found = returned_.find(module);
     return found == returned_.end() || call >= found->second.size() ? nullptr : &found->second[call];
@@ -36,6 +38,7 @@ public:
 
 private:
   bool all_;
+  std::int64_t depth_ = 0;
   std::map<std::string, std::vector<Tensor<Real>>> returned_;
 };
 

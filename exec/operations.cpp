@@ -1,5 +1,6 @@
 #include "exec/operations.h"
 
+#include <memory>
 #include <numeric>
 #include <utility>
 
@@ -70,6 +71,11 @@ private:
     return chunk_range(extent, static_cast<int>(number_at(op_, 1)), context_.rank);
   }
 
+  static Tensor<Real> as_numbers(const Tensor<Real>& x) {
+    if (x.whole == nullptr) return x;
+    return {x.shape, std::make_shared<std::vector<Real>>(x.whole->begin(), x.whole->end()), nullptr};
+  }
+
   static Values chosen(Routes<Real> routes) { return {std::move(routes.weights), std::move(routes.indices)}; }
 
   Values angles() const {
@@ -88,7 +94,7 @@ private:
       case Op::unsqueeze:
       case Op::squeeze:
       case Op::split_rows: return {viewed(x(), shape(0))};
-      case Op::cast: return {x()};
+      case Op::cast: return {as_numbers(x())};
       case Op::transpose: return {transpose(x(), dim_at(op_, 0), dim_at(op_, 1))};
       case Op::expand: return {expand(x(), shape(0))};
       case Op::slice: return {slice(x(), dim_at(op_, 0), op_.ranges[static_cast<std::size_t>(context_.rank)].front())};
@@ -177,8 +183,7 @@ private:
   const Tensor<Real>* bias_of(std::int64_t keys) {
     const Tensor<Real>* bias = at(5);
     Tensor<Real>& kept = context_.state->third;
-    if (bias == nullptr || bias->shape[2] != 1 || (bias->shape[-1] == keys && kept.empty() && context_.past > 0))
-      return bias;
+    if (bias == nullptr || bias->shape[2] != 1 || (bias->shape[-1] == keys && context_.past > 0)) return bias;
     kept = kept.empty() ? *bias : concat<Real>({&kept, bias}, 3);
     return &kept;
   }

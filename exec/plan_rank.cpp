@@ -12,6 +12,8 @@
 namespace tpsim::exec {
 namespace {
 
+// Real numbers are rounded, too, and in another order.
+constexpr double kTwoRuns = 2;
 constexpr std::int64_t kMostKept = std::int64_t{2} << 30;  // bytes of the unsharded model's tensors
 
 template <class Real>
@@ -25,11 +27,19 @@ std::vector<std::int64_t> best_tokens(const Tensor<Real>& logits) {
   return best;
 }
 
+// Real numbers are float32 at best.
+double real_epsilon(const RunRequest& request) {
+  RunRequest as_real = request;
+  as_real.float64 = false;
+  return epsilon_of(as_real);
+}
+
 template <class Real>
 struct RankResult {
   Tensor<Real> logits;
   std::vector<ExecutedEvent> events;
   std::vector<std::vector<std::int64_t>> generated;
+  std::vector<Tensor<Real>> steps;  // logits after each generated token
 };
 
 template <class Real>
@@ -38,7 +48,7 @@ Result<RankResult<Real>> run_rank(const RunRequest& request, const std::vector<R
   RankRun<Real> rank(*request.model, *request.weights, communicator, rounding_of(request.dtype), request.threads);
   auto logits = rank.forward(passes.front(), make_ids<Real>(request.ids_shape, request.ids), 0, observer);
   if (!logits) return logits.error();
-  RankResult<Real> result{*logits, rank.events(), {}};
+  RankResult<Real> result{*logits, rank.events(), {}, {}};
   const auto batch = static_cast<std::size_t>(request.ids_shape[0]);
   if (request.generate > 0) result.generated.resize(batch);
   Tensor<Real> last = *logits;
@@ -53,6 +63,7 @@ Result<RankResult<Real>> run_rank(const RunRequest& request, const std::vector<R
                      request.ids_shape[1] + step, nullptr);
     if (!next) return next.error();
     last = *std::move(next);
+    result.steps.push_back(last);
   }
   return result;
 }
@@ -121,6 +132,10 @@ private:
                          " that the model gives");
     std::copy(request_.reference_logits.begin(), request_.reference_logits.end(), logits.data());
     outcome_.unsharded_vs_reference = error_of<Real>(whole_.logits, logits, 0, {});
+    const ErrorSize& error = *outcome_.unsharded_vs_reference;
+    outcome_.reference_band = kTwoRuns * rounding_band(real_epsilon(request_), longest_reduction(*request_.model),
+                                                       reference_.depth(), error.reference_rms);
+    outcome_.reference_inside = error.finite && error.max_abs <= outcome_.reference_band;
     return {};
   }
 
@@ -133,6 +148,7 @@ private:
     const auto whole = broadcast_tensor<Real>(communicator_, first() ? &whole_.logits : nullptr, 0);
     if (!whole) return whole.error();
     std::vector<ModuleError> found = std::move(comparison.errors);
+    if (auto done = compare_steps(comparison, *mine, **whole, found); !done) return done;
     found.push_back(comparison.judged("logits", mine->logits, **whole));
     auto by_rank = gather_errors(communicator_, found);
     if (!by_rank) return by_rank.error();
@@ -142,6 +158,21 @@ private:
     outcome_.generated = std::move(mine->generated);
     judge(*by_rank);
     return measured();
+  }
+
+  // Steps of decoding, as long as both runs have chosen the same tokens.
+  Result<void> compare_steps(const Comparison<Real>& comparison, const RankResult<Real>& mine, Tensor<Real> whole,
+                             std::vector<ModuleError>& found) {
+    bool same = true;
+    for (std::size_t i = 0; i < mine.steps.size(); ++i) {
+      same = same && best_tokens(i == 0 ? mine.logits : mine.steps[i - 1]) == best_tokens(whole);
+      const auto next = broadcast_tensor<Real>(communicator_, first() ? &whole_.steps[i] : nullptr, 0);
+      if (!next) return next.error();
+      whole = **next;
+      const std::string name = "logits after token " + std::to_string(i + 1);
+      found.push_back(same ? comparison.judged(name, mine.steps[i], whole) : ModuleError{name, {}, 0, true});
+    }
+    return {};
   }
 
   Result<void> measured() {
@@ -161,7 +192,8 @@ private:
     for (auto& errors : by_rank) {
       const ModuleError logits = std::move(errors.back());
       errors.pop_back();
-      right &= logits.inside;
+      const auto steps = errors.end() - std::max(0, request_.generate - 1);
+      right &= logits.inside && std::all_of(steps, errors.end(), [](const auto& step) { return step.inside; });
       keep_worst(logits);
     }
     outcome_.layers = of_layers(by_rank.front(), outcome_.analysis);

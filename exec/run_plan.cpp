@@ -1,5 +1,6 @@
 #include "exec/run_plan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "exec/memory_need.h"
@@ -8,6 +9,12 @@
 #include "exec/training_rank.h"
 
 namespace tpsim::exec {
+
+bool real_numbers_met(const RunOutcome& outcome) {
+  if (!outcome.training) return outcome.reference_inside;
+  const auto& gradients = outcome.training->unsharded_vs_reference;
+  return std::all_of(gradients.begin(), gradients.end(), [](const GradientError& g) { return g.inside; });
+}
 
 Result<RunOutcome> run_plan(const RunRequest& request, const RankLauncher& launch) {
   const auto passes = record_passes(request);

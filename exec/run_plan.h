@@ -63,6 +63,8 @@ struct RunOutcome {
   Analysis analysis;
   Verdict verdict = Verdict::right;
   std::optional<ErrorSize> unsharded_vs_reference;
+  double reference_band = 0;
+  bool reference_inside = true;  // the unsharded run's numbers are the real ones, where real ones were given
   std::optional<ErrorSize> sharded_vs_unsharded;  // of the worst rank; none: not run, or logits of another shape
   double band = 0;
   std::optional<ModuleError> first_divergent;
@@ -74,6 +76,9 @@ struct RunOutcome {
   std::optional<Measurement> measurement;
   std::optional<TrainingOutcome> training;
 };
+
+// Whether the unsharded run gives the real logits, or gradients and loss, as far as some were given.
+bool real_numbers_met(const RunOutcome& outcome);
 
 // Errors: an operation without a kernel, weights that cannot be used, an interruption. A plan that raises is not run:
 // the verdict says so.

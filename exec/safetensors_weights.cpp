@@ -63,8 +63,15 @@ using Index = std::vector<std::int64_t>;
 // Finds the elements of a parameter in its tensors on disk.
 class Conversion {
 public:
-  Conversion(CheckpointConversion how, int part, int parts, Shape global, std::vector<Source> sources)
-      : how_(how), part_(part), parts_(parts), global_(global), sources_(std::move(sources)) {
+  // `rule`: null = the tensor lies on disk as in the module.
+  Conversion(const CheckpointRule* rule, Shape global, std::vector<Source> sources)
+      : global_(global), sources_(std::move(sources)) {
+    if (rule != nullptr) {
+      how_ = rule->how;
+      part_ = rule->part;
+      parts_ = rule->parts;
+      dim_ = static_cast<std::size_t>(rule->dim);
+    }
     if (how_ == CheckpointConversion::stack || how_ == CheckpointConversion::stack_concat)
       pieces_ = sources_.size() / static_cast<std::size_t>(std::max<std::int64_t>(1, global_[0]));
   }
@@ -83,7 +90,10 @@ public:
 
   // Whether the elements of the last dimension lie one behind the other on disk.
   bool has_runs() const {
-    return global_.rank() > 1 && how_ != CheckpointConversion::transpose && how_ != CheckpointConversion::interleave;
+    const bool cut_within =
+        how_ == CheckpointConversion::concat && dim_ + 1 == static_cast<std::size_t>(global_.rank());
+    return global_.rank() > 1 && how_ != CheckpointConversion::transpose && how_ != CheckpointConversion::interleave &&
+           !cut_within;
   }
 
   // The `count` elements from `index` on along the last dimension, which lie together.
@@ -111,10 +121,10 @@ private:
         shifted[0] += part_ * global_[0];
         return element(sources_.front(), shifted, 0);
       }
-      case CheckpointConversion::concat: return of_pieces(0, sources_.size(), index, 0);
+      case CheckpointConversion::concat: return of_pieces(0, sources_.size(), index, dim_, 0);
       case CheckpointConversion::stack:
       case CheckpointConversion::stack_concat:
-        return of_pieces(static_cast<std::size_t>(index[0]) * pieces_, pieces_, index, 1);
+        return of_pieces(static_cast<std::size_t>(index[0]) * pieces_, pieces_, index, 1, 1);
       case CheckpointConversion::interleave: return element(sources_.front(), interleaved(index), 0);
     }
     return element(sources_.front(), index, 0);
@@ -128,15 +138,15 @@ private:
     return {&source, flat};
   }
 
-  // Pieces one behind the other along dimension `dim` of the parameter.
-  Place of_pieces(std::size_t begin, std::size_t count, const Index& index, std::size_t dim) const {
+  // Pieces one behind the other along dimension `dim` of the parameter; they lack its dimensions before `first`.
+  Place of_pieces(std::size_t begin, std::size_t count, const Index& index, std::size_t dim, std::size_t first) const {
     Index inner = index;
     for (std::size_t i = begin; i + 1 < begin + count; ++i) {
-      const std::int64_t extent = sources_[i].tensor->shape[0];
-      if (inner[dim] < extent) return element(sources_[i], inner, dim);
+      const std::int64_t extent = sources_[i].tensor->shape[static_cast<int>(dim - first)];
+      if (inner[dim] < extent) return element(sources_[i], inner, first);
       inner[dim] -= extent;
     }
-    return element(sources_[begin + count - 1], inner, dim);
+    return element(sources_[begin + count - 1], inner, first);
   }
 
   static Index swapped(Index index) {
@@ -152,8 +162,9 @@ private:
     return index;
   }
 
-  CheckpointConversion how_;
-  int part_, parts_;
+  CheckpointConversion how_ = CheckpointConversion::rename;
+  int part_ = 0, parts_ = 1;
+  std::size_t dim_ = 0;
   Shape global_;
   std::vector<Source> sources_;
   std::size_t pieces_ = 1;
@@ -228,9 +239,7 @@ private:
       }
     }
     if (!sources) return sources.error();
-    const auto how = rule == nullptr ? CheckpointConversion::rename : rule->how;
-    Conversion conversion(how, rule == nullptr ? 0 : rule->part, rule == nullptr ? 1 : rule->parts, piece.global,
-                          *std::move(sources));
+    Conversion conversion(rule, piece.global, *std::move(sources));
     if (const auto misfit = conversion.misfit()) return input_error(*misfit, piece.name);
     return conversion;
   }

@@ -9,7 +9,7 @@
 namespace tpsim::exec {
 namespace {
 
-constexpr std::string_view kGptOssGate = "gpt_oss_swiglu", kClampedGate = "clamped_silu";
+constexpr std::string_view kGptOssGate = "gpt_oss_swiglu", kClampedGate = "clamped_silu", kLimitedGate = "limited_silu";
 constexpr double kGptOssLimit = 7, kGptOssSlope = 1.702;
 
 template <class Real>
@@ -43,18 +43,19 @@ Halves<Real> halves_of(const Tensor<Real>& x, bool interleaved) {
 }
 
 // gpt-oss: (up + 1) * gate * sigmoid(1.702 gate); clamped_silu: silu(gate) * up. Both limit gate from above and up from
-// both sides.
+// both sides; limited_silu limits silu(gate) instead of gate.
 struct ClampedGate {
   double limit, slope, shift;
+  bool after = false;
 };
 
 bool clamps(const ExpertLayout& layout) {
-  return layout.activation == kGptOssGate || layout.activation == kClampedGate;
+  return layout.activation == kGptOssGate || layout.activation == kClampedGate || layout.activation == kLimitedGate;
 }
 
 ClampedGate clamped_gate(const ExpertLayout& layout) {
   return layout.activation == kGptOssGate ? ClampedGate{kGptOssLimit, kGptOssSlope, 1}
-                                          : ClampedGate{layout.limit, 1, 0};
+                                          : ClampedGate{layout.limit, 1, 0, layout.activation == kLimitedGate};
 }
 
 template <class Real>
@@ -68,11 +69,12 @@ Halves<Real> clamped_gradients(const Halves<Real>& x, const ClampedGate& gate, c
              shift = static_cast<Real>(gate.shift);
   Halves<Real> result{make_tensor<Real>(x.gate.shape), make_tensor<Real>(x.up.shape)};
   for (std::int64_t i = 0; i < gradient.numel(); ++i) {
-    const Real g = std::min(x.gate.data()[i], limit), u = std::clamp(x.up.data()[i], -limit, limit);
+    const Real whole = x.gate.data()[i], u = std::clamp(x.up.data()[i], -limit, limit);
+    const Real g = gate.after ? whole : std::min(whole, limit);
     const Real s = Real(1) / (Real(1) + std::exp(-slope * g));
-    const bool gate_free = x.gate.data()[i] <= limit, up_free = std::fabs(x.up.data()[i]) <= limit;
+    const bool gate_free = (gate.after ? g * s : whole) <= limit, up_free = std::fabs(x.up.data()[i]) <= limit;
     if (gate_free) result.gate.data()[i] = gradient.data()[i] * (u + shift) * (s + slope * g * s * (Real(1) - s));
-    if (up_free) result.up.data()[i] = gradient.data()[i] * g * s;
+    if (up_free) result.up.data()[i] = gradient.data()[i] * (gate.after ? std::min(g * s, limit) : g * s);
   }
   return result;
 }
@@ -95,9 +97,11 @@ Tensor<Real> gate_output(const Tensor<Real>& x, const ExpertLayout& layout) {
   const ClampedGate gate = clamped_gate(layout);
   const Real limit = static_cast<Real>(gate.limit);
   Tensor<Real> result = make_tensor<Real>(halves.gate.shape);
-  for (std::int64_t i = 0; i < result.numel(); ++i)
-    result.data()[i] = swish(std::min(halves.gate.data()[i], limit), static_cast<Real>(gate.slope)) *
-                       (std::clamp(halves.up.data()[i], -limit, limit) + static_cast<Real>(gate.shift));
+  for (std::int64_t i = 0; i < result.numel(); ++i) {
+    const Real g = halves.gate.data()[i], slope = static_cast<Real>(gate.slope);
+    const Real active = gate.after ? std::min(swish(g, slope), limit) : swish(std::min(g, limit), slope);
+    result.data()[i] = active * (std::clamp(halves.up.data()[i], -limit, limit) + static_cast<Real>(gate.shift));
+  }
   return result;
 }
 

@@ -3,29 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <vector>
 
 #include "exec/kernels/elementwise.h"
 #include "exec/kernels/linear.h"
+#include "exec/kernels/top_k.h"
 
 namespace tpsim::exec {
 namespace {
 
 constexpr char kGptOssGate[] = "gpt_oss_swiglu";
 constexpr char kClampedGate[] = "clamped_silu";
-
-// Indices of the k largest of `values`, largest first.
-template <class Real>
-std::vector<std::int64_t> largest(const Real* values, std::int64_t n, std::int64_t k) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](std::int64_t a, std::int64_t b) {
-    return values[a] != values[b] ? values[a] > values[b] : a < b;
-  });
-  order.resize(static_cast<std::size_t>(k));
-  return order;
-}
+constexpr char kLimitedGate[] = "limited_silu";
 
 // Scores with those of all but the best groups set to 0, as the routers do (DeepSeek-V3).
 template <class Real>
@@ -160,6 +149,12 @@ Real clamped_gate(Real gate, Real up, Real limit) {
   return gate / (Real(1) + std::exp(-gate)) * std::clamp(up, -limit, limit);
 }
 
+// silu(gate) * up, both limited after the function.
+template <class Real>
+Real limited_gate(Real gate, Real up, Real limit) {
+  return std::min(gate / (Real(1) + std::exp(-gate)), limit) * std::clamp(up, -limit, limit);
+}
+
 // [rows, 2 I] -> [rows, I].
 template <class Real>
 Tensor<Real> gated(const Tensor<Real>& x, const ExpertLayout& layout) {
@@ -173,12 +168,13 @@ Tensor<Real> gated(const Tensor<Real>& x, const ExpertLayout& layout) {
       const std::int64_t column = layout.interleaved ? i / 2 : first ? i : i - inner;
       (first ? gate : up).data()[row * (first ? inner : width - inner) + column] = x.data()[row * width + i];
     }
-  const bool clamps = layout.activation == kClampedGate;
-  if (!clamps && layout.activation != kGptOssGate)
+  const bool clamps = layout.activation == kClampedGate, limits = layout.activation == kLimitedGate;
+  if (!clamps && !limits && layout.activation != kGptOssGate)
     return binary(Arithmetic::mul, activated(gate, layout.activation, 0, {}), up, gate.shape);
   for (std::int64_t i = 0; i < gate.numel(); ++i) {
     Real& g = gate.data()[i];
-    g = clamps ? clamped_gate(g, up.data()[i], static_cast<Real>(layout.limit)) : gpt_oss_gate(g, up.data()[i]);
+    const Real u = up.data()[i], limit = static_cast<Real>(layout.limit);
+    g = clamps ? clamped_gate(g, u, limit) : limits ? limited_gate(g, u, limit) : gpt_oss_gate(g, u);
   }
   return gate;
 }
@@ -206,7 +202,8 @@ Tensor<Real> product(const Tensor<Real>& x, const Tensor<Real>& weights, const T
 }  // namespace
 
 bool is_known_gate(const std::string& activation) {
-  return activation == kGptOssGate || activation == kClampedGate || is_known_activation(activation);
+  return activation == kGptOssGate || activation == kClampedGate || activation == kLimitedGate ||
+         is_known_activation(activation);
 }
 
 template <class Real>

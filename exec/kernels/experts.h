@@ -51,9 +51,10 @@ struct ExpertLayout {
   bool gated = true;
   bool dense = false;  // weights [T, E]
   std::string activation;
-  double limit = 0;  // of "clamped_silu"
+  double limit = 0;  // of "clamped_silu" and "limited_silu"
 };
-// A gate's function that also takes the upper half ("gpt_oss_swiglu", "clamped_silu"), or a plain one by name.
+// A gate's function that also takes the upper half ("gpt_oss_swiglu", "clamped_silu",
+// "limited_silu"), or a plain one by name.
 bool is_known_gate(const std::string& activation);
 template <class Real>
 struct ExpertWeights {

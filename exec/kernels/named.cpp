@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "exec/kernels/shape_kernels.h"
+#include "exec/kernels/top_k.h"
 
 namespace tpsim::exec {
 namespace {
@@ -137,29 +138,29 @@ public:
     for (std::int64_t b = 0; b < q_.shape[0]; ++b)
       for (std::int64_t i = 0; i < queries_; ++i) {
         const std::vector<Real> scores = scores_of(b, i);
-        std::vector<std::size_t> order(scores.size());
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::size_t x, std::size_t y) { return scores[x] > scores[y]; });
-        order.resize(std::min(order.size(), static_cast<std::size_t>(most)));
-        for (const std::size_t key : order) bias.data()[(b * queries_ + i) * all_ + static_cast<std::int64_t>(key)] = 0;
+        for (const std::int64_t key : largest(scores.data(), all_, std::min(all_, most)))
+          bias.data()[(b * queries_ + i) * all_ + key] = 0;
       }
     return bias;
   }
 
 private:
-  // Of the keys up to the query's own position.
+  // Keys behind the query's own position come last.
   std::vector<Real> scores_of(std::int64_t b, std::int64_t i) const {
-    std::vector<Real> scores(static_cast<std::size_t>(all_ - queries_ + i + 1));
+    std::vector<Real> scores(static_cast<std::size_t>(all_), std::numeric_limits<Real>::lowest());
+    const std::int64_t seen = all_ - queries_ + i + 1;
     const Real scale = Real(1) / std::sqrt(static_cast<Real>(width_)),
                per_head = Real(1) / std::sqrt(static_cast<Real>(heads_));
-    for (std::size_t j = 0; j < scores.size(); ++j)
+    for (std::int64_t j = 0; j < seen; ++j) {
+      Real sum = 0;
       for (std::int64_t h = 0; h < heads_; ++h) {
         const Real* q = q_.data() + ((b * heads_ + h) * queries_ + i) * width_;
-        const Real* k = keys_.data() + (b * all_ + static_cast<std::int64_t>(j)) * width_;
+        const Real* k = keys_.data() + (b * all_ + j) * width_;
         const Real dot = std::inner_product(q, q + width_, k, Real(0)) * scale;
-        scores[j] += weights_.data()[(b * queries_ + i) * heads_ + h] * per_head * std::max(dot, Real(0));
+        sum += weights_.data()[(b * queries_ + i) * heads_ + h] * per_head * std::max(dot, Real(0));
       }
+      scores[static_cast<std::size_t>(j)] = sum;
+    }
     return scores;
   }
 

@@ -18,12 +18,14 @@ struct Frequencies {
   double amplitude = 1;  // of cos and sin
 };
 
-std::vector<double> plain_frequencies(double theta, std::size_t angles) {
+// `width`: numbers that are turned, as the exponents count them.
+std::vector<double> plain_frequencies(double theta, std::size_t angles, double width) {
   std::vector<double> f(angles);
-  for (std::size_t i = 0; i < angles; ++i)
-    f[i] = std::pow(theta, -static_cast<double>(i) / static_cast<double>(angles));
+  for (std::size_t i = 0; i < angles; ++i) f[i] = std::pow(theta, -2 * static_cast<double>(i) / width);
   return f;
 }
+
+double width_of(const Rotary& r, std::size_t angles) { return 2 * static_cast<double>(angles) - (r.odd ? 1 : 0); }
 
 // Llama 3.1: long waves are stretched, short ones kept, those in between blended.
 void stretch_long_waves(const Rotary& r, std::vector<double>& frequencies) {
@@ -39,8 +41,8 @@ double yarn_scale(double factor, double by) { return factor <= 1 ? 1.0 : 0.1 * b
 
 // arXiv 2309.00071: between two angles a ramp from the plain to the stretched frequencies.
 Frequencies yarn(const Rotary& r, std::size_t angles) {
-  Frequencies result{plain_frequencies(r.theta, angles), r.attention_factor};
-  const double dim = 2.0 * static_cast<double>(angles);
+  Frequencies result{plain_frequencies(r.theta, angles, width_of(r, angles)), r.attention_factor};
+  const double dim = width_of(r, angles);
   const double factor = r.factor > 0 ? r.factor : r.max_positions / r.original_positions;
   const auto angle_of = [&](double turns) {
     return dim * std::log(r.original_positions / (turns * 2 * std::numbers::pi)) / (2 * std::log(r.theta));
@@ -63,7 +65,7 @@ Frequencies yarn(const Rotary& r, std::size_t angles) {
 
 // arXiv 2402.13753: a factor per angle, one list for short and one for long sequences.
 Frequencies longrope(const Rotary& r, std::size_t angles, std::int64_t length) {
-  Frequencies result{plain_frequencies(r.theta, angles), r.attention_factor};
+  Frequencies result{plain_frequencies(r.theta, angles, width_of(r, angles)), r.attention_factor};
   const bool beyond = static_cast<double>(length) > r.original_positions;
   const std::vector<double>& factors = beyond ? r.long_factor : r.short_factor;
   for (std::size_t i = 0; i < angles && i < factors.size(); ++i) result.values[i] /= factors[i];
@@ -79,11 +81,10 @@ Frequencies frequencies_of(const Rotary& r, std::int64_t length) {
   if (r.kind == "longrope") return longrope(r, angles, length);
   double theta = r.theta;
   if (r.kind == "dynamic" && static_cast<double>(length) > r.original_positions) {
-    const double dim = 2.0 * static_cast<double>(angles),
-                 stretched = r.factor * static_cast<double>(length) / r.original_positions;
+    const double dim = width_of(r, angles), stretched = r.factor * static_cast<double>(length) / r.original_positions;
     theta *= std::pow(stretched - (r.factor - 1), dim / (dim - 2));
   }
-  Frequencies result{plain_frequencies(theta, angles), 1};
+  Frequencies result{plain_frequencies(theta, angles, width_of(r, angles)), 1};
   if (r.kind == "linear")
     for (double& f : result.values) f /= r.factor;
   if (r.kind == "proportional")

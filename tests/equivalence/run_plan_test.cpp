@@ -133,6 +133,25 @@ TEST_CASE("run: rounding to bf16 is judged by its own band, doubles by theirs", 
   CHECK(fine->sharded_vs_unsharded->max_abs < 1e-12);
 }
 
+TEST_CASE("run: real logits outside the band are told from those inside", "[exec]") {
+  const Model model = tiny_model("llama");
+  const auto weights = seeded_weights(1);
+  const RunInput input = seeded_input(1, 5, model.vocab_size, 3);
+  RunRequest request;
+  request.model = &model;
+  request.analysis = shipped_plan(2);
+  request.weights = weights.get();
+  request.ids_shape = input.ids_shape;
+  request.ids = input.ids;
+  request.reference_logits.assign(static_cast<std::size_t>(5 * model.vocab_size), 0.0F);
+  const auto off = run_plan(request, run_on_threads);
+  REQUIRE(off);
+  CHECK(off->verdict == Verdict::right);
+  CHECK_FALSE(off->reference_inside);
+  CHECK_FALSE(real_numbers_met(*off));
+  CHECK(off->unsharded_vs_reference->max_abs > 100 * off->reference_band);
+}
+
 TEST_CASE("run: what cannot be executed is named", "[exec]") {
   const Model model =
       tiny_model("bailing_hybrid", R"(, "rope_parameters": {"rope_type": "unheard_of", "rope_theta": 1e4})");

@@ -207,7 +207,7 @@ TEST_CASE("backward: routes and the rows of one expert", "[exec][backward]") {
 
 TEST_CASE("backward: fused experts in every layout", "[exec][backward]") {
   const T chosen = ids({3, 2}, {0, 1, 1, 2, 0, 2});
-  for (const char* gate : {"silu", "gpt_oss_swiglu", "clamped_silu"}) {
+  for (const char* gate : {"silu", "gpt_oss_swiglu", "clamped_silu", "limited_silu"}) {
     const Inputs inputs{drawn({3, 4}, 1),    chosen,           drawn({3, 2}, 2), drawn({2, 6, 4}, 3),
                         drawn({2, 4, 3}, 4), drawn({2, 6}, 5), drawn({2, 4}, 6)};
     RecordedOp op = recorded(Op::experts, inputs, {{3, 4}}, {0, 1, 0, 0});

@@ -136,10 +136,19 @@ TEST_CASE("rope: llama3 keeps short waves and stretches long ones", "[exec]") {
   CHECK(a.sin.data()[31] == Approx(8 * b.sin.data()[31]));
 }
 
+TEST_CASE("rotary: an odd width turns one column more, its exponents stay shares of it", "[exec]") {
+  Rotary odd;
+  odd.columns = 6;
+  odd.odd = true;
+  const T one = make_ids<double>({1, 1}, {1});
+  const auto angles = rotary_angles(odd, one, 1);
+  CHECK(angles.sin.data()[1] == Approx(std::sin(std::pow(10000.0, -2.0 / 5))));
+}
+
 TEST_CASE("routing: best first, only of the best groups, others' experts taken out", "[exec]") {
   const T scores = tensor({1, 4}, {0.1, 0.4, 0.3, 0.3});
   const auto best = best_experts<double>(scores, nullptr, {2, 0, 0, 2});
-  CHECK(*best.indices.whole == std::vector<std::int64_t>{1, 2});
+  CHECK(*best.indices.whole == std::vector<std::int64_t>{1, 3});  // of equal ones as torch.topk
   const auto grouped = best_experts<double>(scores, nullptr, {2, 2, 1, 2});
   CHECK(*grouped.indices.whole == std::vector<std::int64_t>{2, 3});
   const auto mine = own_routes(best.weights, best.indices, 2, 0, false);

@@ -93,6 +93,20 @@ TEST_CASE("open_weights: experts on disk become one tensor, of which a rank read
   CHECK(*(*weights)->read({"gate_up_proj", Shape{2, 2, 2}, 2, {{1, 2}}, 0.5}) == std::vector<float>{1, 2, 3, 4});
 }
 
+TEST_CASE("open_weights: stacks that lie one behind the other along their second dimension", "[exec]") {
+  const Scratch scratch;
+  Model model = model_of_two_experts();
+  model.checkpoint.front().disk = {"gate", "up"};
+  model.checkpoint.front().how = CheckpointConversion::concat;
+  model.checkpoint.front().dim = 1;
+  const auto header =
+      read_safetensors(safetensors(scratch, {{"gate", {2, 1, 2}, {1, 2, 5, 6}}, {"up", {2, 1, 2}, {3, 4, 7, 8}}}));
+  REQUIRE(header);
+  const auto weights = open_weights(model, *header);
+  REQUIRE(weights);
+  CHECK(*(*weights)->read({"gate_up_proj", Shape{2, 2, 2}, -1, {}, 1}) == counted(8, 1));
+}
+
 TEST_CASE("open_weights: absent tensors, other shapes and NaN are named", "[exec]") {
   const Scratch scratch;
   const Model model = model_of_two_experts();
