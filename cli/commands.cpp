@@ -35,6 +35,7 @@ const std::vector<Command>& all_commands() {
       explain_command(),
       completions_command(),
       man_command(),
+      doctor_command(),
       help_command(),
       version_command(),
   };

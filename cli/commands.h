@@ -45,6 +45,7 @@ Command man_command();
 Command help_command();
 Command serve_command();
 Command sweep_command();
+Command doctor_command();
 Command version_command();
 
 }  // namespace tpsim::cli

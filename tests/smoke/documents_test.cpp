@@ -115,6 +115,7 @@ TEST_CASE("documents: redistribute, catalogues, explain, version", "[schema]") {
   check_document("explain TP102", "explain");
   check_document("explain", "codes");
   check_document("version", "version");
+  check_document("doctor", "doctor");
 }
 
 TEST_CASE("documents: run", "[schema]") {
