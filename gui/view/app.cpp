@@ -73,7 +73,7 @@ void perform_view(App& app, Action action) {
       v.palette_row = 0;
       break;
     case help: toggle(v.help); break;
-    case export_panel: v.bottom = "export"; break;
+    case Action::export_panel: v.bottom = "export"; break;
     case cycle_overlay: v.overlay = static_cast<Overlay>((static_cast<int>(v.overlay) + 1) % 5); break;
     case Action::fit: gui::fit(app); break;
     case Action::fit_all: gui::fit_all(app); break;
@@ -233,7 +233,7 @@ void perform(App& app, Action action) {
     case copy_command:
       app.clipboard = command_line(app.document(), Side::a, "plan.json");
       return say(app, "copied: " + app.clipboard);
-    case snapshot: app.want_snapshot = true; return;
+    case snapshot: app.want_picture = Picture{}; return;
     case quit: return ask_to_quit(app);
     case Action::cancel_work:
       app.cancel_work = true;

@@ -76,7 +76,7 @@ struct View {
   float font_scale = 1;
   std::string left = "setup";                                // the tab on the left where there is little room
   std::string single = "graph";                              // the panel beside it, which follows center and bottom
-  std::string last_center, last_bottom;                      // as `single` has seen them
+  std::string last_center = "graph", last_bottom = "problems";                      // as `single` has seen them
   std::string center = "graph", bottom = "problems", alone;  // `alone`: one panel over everything
   float left_width = 300, right_width = 340, bottom_height = 250;  // at scale 1
   std::string selected;                                            // path of a module
@@ -101,6 +101,7 @@ struct View {
   std::string typed;    // in the palette, finder or file dialog
   int palette_row = 0;
   std::string module_filter, model_filter, config_filter;
+  std::string picture_panel = "window";     // what the export panel draws
   std::map<std::string, std::string> drafts;  // of form fields that are being typed in
   std::map<std::string, TableState> tables;
   std::string message;  // of the status line
@@ -124,6 +125,13 @@ struct Measured {
   std::optional<Timeline> prefill, decode;  // of the run, where it is about the document
 };
 
+// A picture that is to be written after this frame.
+struct Picture {
+  std::string file = "tpsim.png";
+  float scale = 1;
+  std::string panel;  // "" = the window
+};
+
 struct App;
 using Outcome = std::function<void(App&)>;
 
@@ -137,7 +145,8 @@ struct App {
   Document saved;  // as it lies on disk
   std::vector<std::string> recent;
   std::vector<std::string> model_ids, hardware, stacks;
-  bool quit = false, want_snapshot = false;
+  bool quit = false;
+  std::optional<Picture> want_picture;
   bool threads = false;              // slow work goes on beside the frames
   std::vector<std::string> to_open;  // files that wait for their task
   std::vector<std::string> at_work;  // names of tasks that run

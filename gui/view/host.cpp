@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <filesystem>
 
 #include "gui/view/keys.h"
@@ -101,31 +102,57 @@ bool Painter::frame(const FrameInput& input) {
   app_.cancel_work = false;
   const bool more = !changed && tasks_.step(app_);
   app_.at_work = tasks_.names();
+  draw(input);
+  return changed || more || tasks_.is_busy();
+}
+
+Image Painter::picture() const { return rasterise(*ImGui::GetDrawData(), font_atlas(), ui_.theme->background); }
+
+void Painter::draw(const FrameInput& input) {
   ui_.theme = app_.view.theme == "light" ? &light_theme() : &dark_theme();
   apply_style(ui_);
   ui_.items.clear();
   ImGui::NewFrame();
   draw_frame(app_, ui_, input);
   ImGui::Render();
-  return changed || more || tasks_.is_busy();
 }
 
-Image Painter::picture() const { return rasterise(*ImGui::GetDrawData(), font_atlas(), ui_.theme->background); }
-
-void Painter::save_picture(const std::string& path) {
-  app_.want_snapshot = false;
-  const auto written = write_png(picture(), path);
-  say(app_, written ? "wrote " + path : written.error().message);
+// Drawn anew at its scale, off screen; the next frame is the window's again.
+void Painter::save_picture() {
+  const Picture wanted = *app_.want_picture;
+  app_.want_picture.reset();
+  const View before = app_.view;
+  ImGuiIO& io = ImGui::GetIO();
+  const ImVec2 size = io.DisplaySize;
+  if (wanted.scale != 1 || !wanted.panel.empty()) {
+    io.DisplaySize = {size.x * wanted.scale, size.y * wanted.scale};
+    app_.view.font_scale *= wanted.scale;
+    app_.view.graph.zoom *= wanted.scale;
+    app_.view.alone = wanted.panel;
+    ui_.scale = app_.view.font_scale;
+    load_fonts(ui_, font_);
+    constexpr int warm_up = 4;
+    for (int i = 0; i < warm_up; ++i) draw({});
+  }
+  const auto written = write_png(picture(), wanted.file);
+  if (wanted.scale != 1 || !wanted.panel.empty()) {
+    io.DisplaySize = size;
+    app_.view = before;
+    loaded_scale_ = 0;
+  }
+  say(app_, written ? "wrote " + wanted.file : written.error().message);
 }
 
 bool Host::frame(const FrameInput& input) {
   ImGui::SetCurrentContext(context_);
   const auto start = std::chrono::steady_clock::now();
+  const std::clock_t cpu_start = std::clock();
   painter_->reload_fonts();
   const bool more = painter_->frame(input);
   const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
   frame_ms_ = taken.count();
-  if (app_.want_snapshot) painter_->save_picture("tpsim.png");
+  cpu_ms_ = static_cast<double>(std::clock() - cpu_start) * 1e3 / CLOCKS_PER_SEC;
+  if (app_.want_picture) painter_->save_picture();
   return more;
 }
 

@@ -29,10 +29,12 @@ public:
   // Update, one step of the tasks, draw. True while there is more to come.
   bool frame(const FrameInput& input);
   Image picture() const;
-  void save_picture(const std::string& path);
+  void save_picture();  // App::want_picture, which is set
   const Ui& ui() const { return ui_; }
 
 private:
+  void draw(const FrameInput& input);
+
   App& app_;
   std::string font_;
   Ui ui_;
@@ -62,14 +64,16 @@ public:
   bool click(std::string_view path, bool twice = false);  // false: no such control, or it is not visible
   bool drag(std::string_view path, float dx, float dy);
   Image picture();
-  double frame_ms() const { return frame_ms_; }  // of the last frame
+  // Of the last frame: by the clock, and of the processor.
+  double frame_ms() const { return frame_ms_; }
+  double cpu_ms() const { return cpu_ms_; }
 
 private:
   Host() = default;
   App app_;
   std::optional<Painter> painter_;
   ImGuiContext* context_ = nullptr;
-  double frame_ms_ = 0;
+  double frame_ms_ = 0, cpu_ms_ = 0;
 };
 
 // {"schema": "tpsim.ui/1", "items": [...]}

@@ -22,7 +22,8 @@ Rgb trend_color(const Ui& ui, Trend trend) {
   return ui.theme->dim;
 }
 
-void figure_cell(App& app, Ui& ui, const Figure& f, std::size_t index, ImVec2 size) {
+// `is_old`: figures of before the edit that is being worked out.
+void figure_cell(App& app, Ui& ui, const Figure& f, std::size_t index, ImVec2 size, bool is_old) {
   const ImVec2 low = ImGui::GetCursorScreenPos(), high = {low.x + size.x, low.y + size.y};
   ImGui::PushID(static_cast<int>(index));
   const bool pressed = ImGui::InvisibleButton("cell", size);
@@ -34,15 +35,29 @@ void figure_cell(App& app, Ui& ui, const Figure& f, std::size_t index, ImVec2 si
   list->AddRectFilled(low, high, ui.color(hovered ? ui.theme->raised : ui.theme->panel), ui.px(5));
   if (f.is_bad) list->AddRectFilled(low, {low.x + ui.px(5), high.y}, ui.color(problem), ui.px(3));
   list->PushClipRect(low, high, true);
-  const float x = low.x + ui.px(13), line = ImGui::GetTextLineHeight();
-  list->AddText({x, low.y + ui.px(5)}, ui.color(ui.theme->dim), (f.name + (f.is_bad ? "  !" : "")).c_str());
-  list->AddText(ui.fonts.bold, font_size(ui.fonts.bold) * 1.15F, {x, low.y + ui.px(6) + line}, ui.color(ui.theme->text),
-                f.value.c_str());
-  const std::string difference = f.difference.empty() ? "B is the same" : "vs B  " + f.difference;
-  list->AddText({x, low.y + ui.px(12) + 2 * line}, ui.color(trend_color(ui, f.trend)), difference.c_str());
+  const float x = low.x + ui.px(13), line = ImGui::GetTextLineHeight(), room = size.x - ui.px(18);
+  const auto put = [&](float y, ImFont* font, float factor, Rgb rgb, const std::string& text) {
+    const float wanted = font_size(font) * factor;
+    const float width = font->CalcTextSizeA(wanted, 1e9F, 0, text.c_str()).x;
+    const float smaller = width > room ? std::max(room / width, 0.6F) : 1;
+    list->AddText(font, wanted * smaller, {x, y}, ui.color(rgb), text.c_str());
+  };
+  put(low.y + ui.px(5), ui.fonts.regular, 1, ui.theme->dim, f.name + (f.is_bad ? "  !" : ""));
+  put(low.y + ui.px(6) + line, ui.fonts.bold, 1.15F, is_old ? ui.theme->dim : ui.theme->text, f.value);
+  put(low.y + ui.px(12) + 2 * line, ui.fonts.regular, 1, trend_color(ui, f.trend),
+      f.difference.empty() ? "B is the same" : "vs B  " + f.difference);
   list->PopClipRect();
   ui.tip(f.explanation);
   if (pressed) app.view.bottom = kExplains[index];
+}
+
+// Runs over the strip while an edit is being worked out.
+void work_bar(Ui& ui) {
+  const ImVec2 low = ImGui::GetCursorScreenPos();
+  const float width = ImGui::GetContentRegionAvail().x, at = static_cast<float>(ImGui::GetFrameCount() % 60) / 60;
+  ImGui::GetWindowDrawList()->AddRectFilled({low.x + width * at * 0.8F, low.y - ui.px(4)},
+                                            {low.x + width * (at * 0.8F + 0.2F), low.y - ui.px(1)},
+                                            ui.color(ui.theme->accent));
 }
 
 void open_builtin(App& app, const std::string& id) {
@@ -63,11 +78,13 @@ void kpi_strip(App& app, Ui& ui) {
   const bool other = app.results.b.report && app.results.b.key != app.results.a.key;
   const auto figures = headline_figures(*a, other ? app.results.b.report.get() : nullptr, app.document().suppressed);
   static constexpr float shares[] = {0.2F, 0.18F, 0.25F, 0.12F, 0.12F, 0.13F};
+  const bool is_old = !is_current(app.results, app.document());
+  if (is_old) work_bar(ui);
   const float gap = ui.px(6), width = ImGui::GetContentRegionAvail().x - 5 * gap,
               height = 3 * ImGui::GetTextLineHeight() + ui.px(18);
   for (std::size_t i = 0; i < figures.size(); ++i) {
     if (i > 0) ImGui::SameLine(0, gap);
-    figure_cell(app, ui, figures[i], i, {width * shares[i], height});
+    figure_cell(app, ui, figures[i], i, {width * shares[i], height}, is_old);
   }
 }
 

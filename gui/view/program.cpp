@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 
 #include "cli/help.h"
 #include "cli/messages.h"
@@ -74,33 +75,60 @@ Result<void> set_view(App& app, const cli::Options& o) {
   return {};
 }
 
-void print_bench(Host& host, std::int64_t frames, double first_ms) {
-  std::vector<double> times;
-  for (std::int64_t i = 0; i < frames; ++i) {
-    host.frame();
-    times.push_back(host.frame_ms());
+struct Times {
+  std::vector<double> wall, cpu;
+  void add(const Host& host) {
+    wall.push_back(host.frame_ms());
+    cpu.push_back(host.cpu_ms());
   }
-  std::sort(times.begin(), times.end());
-  double sum = 0;
-  for (const double t : times) sum += t;
-  std::vector<double> edits;
-  for (int i = 0; i < 20; ++i) {
-    Edit edit{"batch", host.app().document()};
-    edit.next.batch = 9 + i % 2;
+};
+
+void print_times(const std::string& what, Times times) {
+  std::sort(times.wall.begin(), times.wall.end());
+  std::sort(times.cpu.begin(), times.cpu.end());
+  const std::size_t n = times.cpu.size();
+  std::printf("%-28s %7.3f ms median, %7.3f ms p99 of processor; %7.3f ms median by the clock; %zu frames\n",
+              what.c_str(), times.cpu[n / 2], times.cpu[n * 99 / 100], times.wall[n / 2], n);
+}
+
+Times timed_edits(Host& host, const std::function<void(Document&, int)>& change) {
+  constexpr int edits = 20;
+  Times times;
+  for (int i = 0; i < edits; ++i) {
+    Edit edit{"bench", host.app().document()};
+    change(edit.next, i);
     apply(host.app(), std::move(edit));
     host.frame();
-    edits.push_back(host.frame_ms());
+    times.add(host);
     host.settle();
   }
-  std::sort(edits.begin(), edits.end());
+  return times;
+}
+
+void print_bench(Host& host, std::int64_t frames, double first_ms) {
   std::size_t events = 0;
   for (const auto* t : {&host.app().prefill, &host.app().decode})
     if (*t) events += (*t)->events();
-  std::printf("first answer   %.1f ms from the start of the program\n", first_ms);
-  std::printf("frame          %.3f ms mean, %.3f ms p99 of %zu frames, %zu timeline events\n",
-              sum / static_cast<double>(times.size()), times[times.size() * 99 / 100], times.size(), events);
-  std::printf("edit to frame  %.2f ms median, %.2f ms worst of %zu edits\n", edits[edits.size() / 2], edits.back(),
-              edits.size());
+  std::printf("first answer %.1f ms from the start of the program; %zu timeline events\n", first_ms, events);
+  for (const std::string& workspace : kWorkspaces) {
+    set_workspace(host.app(), workspace);
+    host.settle();
+    Times times;
+    for (std::int64_t i = 0; i < frames; ++i) {
+      host.frame();
+      times.add(host);
+    }
+    print_times("frame, workspace " + workspace, std::move(times));
+  }
+  set_workspace(host.app(), "plan");
+  print_times("edit: batch", timed_edits(host, [](Document& d, int i) { d.batch = 9 + i % 2; }));
+  if (!host.app().shown()) return;
+  const std::string text = plan_text_of(host.app().document(), host.app().shown()->scenario);
+  print_times("edit: plan", timed_edits(host, [&](Document& d, int i) {
+                d.plans.resize(1);
+                d.plans.push_back({"bench", "bench.json", text + std::string(static_cast<std::size_t>(i + 1), '\n'), false});
+                d.edited = 1;
+              }));
 }
 
 Result<int> run_headless(Startup startup, const cli::Options& o, std::chrono::steady_clock::time_point start) {

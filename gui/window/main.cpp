@@ -123,7 +123,10 @@ void loop(GLFWwindow* window, App& app, const HostOptions& options, const StateF
     state.input.keys.clear();
     present(window);
     state.frames_left = more ? kFramesAfterEvent : state.frames_left - 1;
-    if (app.want_snapshot) painter.save_picture("tpsim.png");
+    if (app.want_picture) {
+      painter.save_picture();
+      state.frames_left = kFramesAfterEvent;
+    }
     if (!app.clipboard.empty()) {
       glfwSetClipboardString(window, app.clipboard.c_str());
       app.clipboard.clear();

@@ -174,7 +174,7 @@ TEST_CASE("random input for thousands of frames", "[gui][monkey]") {
   for (int i = 0; i < 3000; ++i) {
     one();
     host->app().view.file_dialog = false;
-    host->app().want_snapshot = false;
+    host->app().want_picture.reset();
     if (host->app().document().tp > 32) perform(host->app(), Action::undo);
   }
   host->press(false);
