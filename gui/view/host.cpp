@@ -71,6 +71,7 @@ Result<std::unique_ptr<Host>> Host::create(App app, const HostOptions& options) 
   host->app_ = std::move(app);
   IMGUI_CHECKVERSION();
   host->context_ = ImGui::CreateContext();
+  ImGui::SetCurrentContext(host->context_);
   ImGuiIO& io = ImGui::GetIO();
   io.IniFilename = nullptr;
   io.DisplaySize = {static_cast<float>(options.width), static_cast<float>(options.height)};

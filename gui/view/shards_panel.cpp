@@ -2,6 +2,7 @@
 
 #include "cli/shard_text.h"
 #include "cli/text.h"
+#include "gui/model/shard_bytes.h"
 #include "gui/view/frame.h"
 
 namespace tpsim::gui {
@@ -46,6 +47,21 @@ void piece(App& app, Ui& ui, const Picture& p, const ShardSpec& spec, std::size_
   list->AddRectFilled(a, b, ui.color(rgb, faded ? 0.08F : 0.45F));
   hatch(list, a, b, static_cast<int>(rank % 4), ui.color(ui.theme->background, faded ? 0.1F : 0.35F), ui.px(9));
   list->AddRect(a, b, ui.color(ui.theme->background), 0, 0, ui.px(1.5F));
+  ui.add("rank " + std::to_string(rank) + "@" + std::to_string(range.begin), "shard", cli::ranges_text({range}),
+         cli::spaced_shape(spec.ranks[rank].shape), a, b);
+  if (!ImGui::IsMouseHoveringRect(a, b) || !ImGui::IsWindowHovered()) return;
+  ImGui::SetTooltip("rank %d: %s %s, local %s, %s bytes", static_cast<int>(rank), cli::dimension_name(spec).c_str(),
+                    cli::ranges_text(spec.ranks[rank].ranges).c_str(),
+                    cli::spaced_shape(spec.ranks[rank].shape).c_str(), cli::grouped(spec.ranks[rank].bytes).c_str());
+  if (ImGui::IsMouseClicked(0))
+    app.view.solo_rank = app.view.solo_rank == static_cast<int>(rank) ? -1 : static_cast<int>(rank);
+}
+
+// Over the lines of the heads, so that they do not strike it through.
+void piece_label(App& app, Ui& ui, const Picture& p, std::size_t rank, Range range) {
+  const ImVec2 a = p.corner(range.begin), b = p.far_corner(range.end);
+  const bool faded = app.view.solo_rank >= 0 && app.view.solo_rank != static_cast<int>(rank);
+  ImDrawList* list = ImGui::GetWindowDrawList();
   const std::string label = "rank " + std::to_string(rank);
   const ImVec2 text = ImGui::CalcTextSize(label.c_str());
   const std::string& shown = text.x + ui.px(8) < b.x - a.x ? label : std::to_string(rank);
@@ -56,14 +72,6 @@ void piece(App& app, Ui& ui, const Picture& p, const ShardSpec& spec, std::size_
                         ui.color(ui.theme->background, faded ? 0.3F : 0.75F), ui.px(3));
     list->AddText(at, ui.color(faded ? ui.theme->dim : ui.theme->text), shown.c_str());
   }
-  ui.add("rank " + std::to_string(rank) + "@" + std::to_string(range.begin), "shard", cli::ranges_text({range}),
-         cli::spaced_shape(spec.ranks[rank].shape), a, b);
-  if (!ImGui::IsMouseHoveringRect(a, b) || !ImGui::IsWindowHovered()) return;
-  ImGui::SetTooltip("rank %d: %s %s, local %s, %s bytes", static_cast<int>(rank), cli::dimension_name(spec).c_str(),
-                    cli::ranges_text(spec.ranks[rank].ranges).c_str(),
-                    cli::spaced_shape(spec.ranks[rank].shape).c_str(), cli::grouped(spec.ranks[rank].bytes).c_str());
-  if (ImGui::IsMouseClicked(0))
-    app.view.solo_rank = app.view.solo_rank == static_cast<int>(rank) ? -1 : static_cast<int>(rank);
 }
 
 void head_grid(Ui& ui, const Picture& p, const cli::Heads& heads) {
@@ -93,6 +101,29 @@ void block_marks(Ui& ui, const Picture& p, const ShardSpec& spec) {
   }
 }
 
+// Heads above ranks: which rank holds which head, and which of them two ranks share.
+void head_map(Ui& ui, const ShardSpec& spec, const cli::Heads& heads) {
+  constexpr std::int64_t most = 128;
+  if (heads.count <= 0 || heads.count > most) return;
+  std::string text = heads.label + " -> ranks:";
+  bool is_cut = false;
+  for (std::int64_t h = 0; h < heads.count; ++h) {
+    std::vector<int> whole, part;
+    for (std::size_t rank = 0; rank < spec.ranks.size(); ++rank)
+      for (const Range& r : spec.ranks[rank].ranges) {
+        const std::int64_t begin = h * heads.size, end = begin + heads.size;
+        if (r.end <= begin || r.begin >= end) continue;
+        (r.begin <= begin && r.end >= end ? whole : part).push_back(static_cast<int>(rank));
+      }
+    is_cut = is_cut || !part.empty();
+    text += "  h" + std::to_string(h) + (part.empty() ? "=r" : "!r") +
+            cli::joined(part.empty() ? whole : part, part.empty() ? "=r" : "|r");
+  }
+  ui.wrapped(text, is_cut ? ui.theme->side_b : ui.theme->dim);
+  ui.add_last("heads", "text", text, is_cut ? "cut" : "whole");
+  if (is_cut) ui.wrapped("! a cut is inside a head: TP102", ui.theme->side_b);
+}
+
 void picture(App& app, Ui& ui, const Model& model, const ShardSpec& spec, float height) {
   const ImVec2 low = ImGui::GetCursorScreenPos(), room(ImGui::GetContentRegionAvail().x - ui.px(8), height);
   const Picture p = place(app, ui, spec, low, room);
@@ -110,11 +141,29 @@ void picture(App& app, Ui& ui, const Model& model, const ShardSpec& spec, float 
         if (range.size() > 0) piece(app, ui, p, spec, rank, range);
     if (app.view.heads) head_grid(ui, p, cli::heads_of(model, spec));
     block_marks(ui, p, spec);
+    for (std::size_t rank = 0; rank < spec.ranks.size(); ++rank)
+      for (const Range& range : spec.ranks[rank].ranges)
+        if (range.size() > 0) piece_label(app, ui, p, rank, range);
   }
   ImGui::Dummy({p.size.x, p.size.y});
 }
 
-cli::Table rank_table(const Model& model, const ShardSpec& spec, const std::vector<std::string>& files) {
+// Where the rank's part lies: in its file, where headers of a checkpoint are known, else in the tensor.
+std::string on_disk(const ModelSource& source, const ShardSpec& spec, std::size_t rank,
+                    const std::vector<std::string>& tensors) {
+  const std::string name = tensors.empty() ? "" : tensors.front();
+  const CheckpointTensor* tensor =
+      source.checkpoint && tensors.size() == 1 ? tensor_named(*source.checkpoint, name) : nullptr;
+  const bool same_size = tensor != nullptr && tensor->bytes == spec.bytes;
+  if (tensors.size() > 1) return name + " + " + std::to_string(tensors.size() - 1) + " tensors";
+  const std::string place = bytes_on_disk(byte_ranges(spec, rank), same_size ? tensor->begin : 0);
+  if (!same_size) return place + " of the tensor";
+  const std::string& file = source.checkpoint->files[static_cast<std::size_t>(tensor->file)];
+  return place + " of " + file.substr(file.rfind('/') + 1);
+}
+
+cli::Table rank_table(const ModelSource& source, const Model& model, const ShardSpec& spec,
+                      const std::vector<std::string>& files) {
   const cli::Heads heads = cli::heads_of(model, spec);
   cli::Table table;
   table.columns = {{"rank", "rank", true, 0},
@@ -123,20 +172,18 @@ cli::Table rank_table(const Model& model, const ShardSpec& spec, const std::vect
                    {"shape", "local shape", false, 0},
                    {"bytes", "bytes", true, 0},
                    {"share", "share", true, 0},
-                   {"disk", "on disk", false, 0}};
+                   {"disk", "bytes it reads", false, 0}};
   for (std::size_t rank = 0; rank < spec.ranks.size(); ++rank) {
     const RankShard& shard = spec.ranks[rank];
     const double share = spec.bytes > 0 ? static_cast<double>(shard.bytes) / static_cast<double>(spec.bytes) : 0;
     cli::Row row;
-    row.cells = {
-        cli::cell(static_cast<std::int64_t>(rank)),
-        cli::cell(cli::ranges_text(shard.ranges)),
-        heads.count > 0 ? cli::cell(cli::heads_text(shard.ranges, heads)) : cli::no_value(),
-        cli::cell(cli::spaced_shape(shard.shape)),
-        cli::cell(shard.bytes, cli::grouped(shard.bytes)),
-        cli::cell(share, 4, percent_text(share)),
-        cli::cell(files.empty() ? std::string("-")
-                                : files.front() + (files.size() > 1 ? " + " + std::to_string(files.size() - 1) : ""))};
+    row.cells = {cli::cell(static_cast<std::int64_t>(rank)),
+                 cli::cell(cli::ranges_text(shard.ranges)),
+                 heads.count > 0 ? cli::cell(cli::heads_text(shard.ranges, heads)) : cli::no_value(),
+                 cli::cell(cli::spaced_shape(shard.shape)),
+                 cli::cell(shard.bytes, cli::grouped(shard.bytes)),
+                 cli::cell(share, 4, percent_text(share)),
+                 cli::cell(on_disk(source, spec, rank, files))};
     table.rows.push_back(std::move(row));
   }
   return table;
@@ -181,15 +228,18 @@ void shards_panel(App& app, Ui& ui) {
     ui.wrapped(heading(spec));
     const bool only = row->specs.size() == 1;
     const float table_height = ui.px(28) * static_cast<float>(std::min<std::size_t>(spec.ranks.size(), 8) + 1);
-    const float free = ImGui::GetContentRegionAvail().y - table_height - ui.px(16);
+    const float free = ImGui::GetContentRegionAvail().y - table_height - ui.px(16) -
+                       (app.view.heads ? 3 * ImGui::GetTextLineHeightWithSpacing() : 0);
     picture(app, ui, report.scenario.model(), spec,
             only                    ? std::max(free, ui.px(120))
             : spec.shape.rank() < 2 ? ui.px(40)
                                     : ui.px(140));
+    if (app.view.heads && cut_dim(spec.placement) >= 0)
+      head_map(ui, spec, cli::heads_of(report.scenario.model(), spec));
     ImGui::BeginChild("ranks", {0, table_height});
-    draw_table(
-        ui, app, "ranks",
-        rank_table(report.scenario.model(), spec, checkpoint_names(report.scenario.model(), names(spec).front())));
+    draw_table(ui, app, "ranks",
+               rank_table(report.scenario.input.source, report.scenario.model(), spec,
+                          checkpoint_names(report.scenario.model(), names(spec).front())));
     ImGui::EndChild();
   }
 }

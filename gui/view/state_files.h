@@ -1,5 +1,6 @@
 // What is kept between sessions in $XDG_STATE_HOME/tpsim: arrangement (gui.json), the unsaved project
-// (autosave.tpsim.json), recent files. Files that cannot be read are left alone and their defaults used.
+// (autosave.tpsim.json), recent files; and $XDG_CONFIG_HOME/tpsim/keys.json, which is only read. Files that cannot be
+// read are left alone and their defaults used.
 #pragma once
 
 #include <string>
@@ -17,7 +18,10 @@ public:
   void autosave(const App& app) const;
 
 private:
-  std::string folder_;  // "" = none
+  void load_document(App& app) const;
+  void load_keys(App& app) const;
+
+  std::string folder_, config_folder_;  // "" = none
 };
 
 }  // namespace tpsim::gui

@@ -20,6 +20,7 @@ struct WindowState {
   FrameInput input;
   std::vector<std::string> dropped;
   int frames_left = kFramesAfterEvent;
+  int x = 0, y = 0, width = 0, height = 0;  // before it filled the screen
 };
 
 WindowState& state_of(GLFWwindow* window) { return *static_cast<WindowState*>(glfwGetWindowUserPointer(window)); }
@@ -106,17 +107,48 @@ void present(GLFWwindow* window) {
   glfwSwapBuffers(window);
 }
 
+void set_full_screen(GLFWwindow* window, WindowState& state, App& app) {
+  if (!app.view.is_full_screen) {
+    glfwSetWindowMonitor(window, nullptr, state.x, state.y, state.width, state.height, GLFW_DONT_CARE);
+    return;
+  }
+  GLFWmonitor* const monitor = glfwGetPrimaryMonitor();
+  const GLFWvidmode* const mode = monitor ? glfwGetVideoMode(monitor) : nullptr;
+  if (mode == nullptr) {
+    app.view.is_full_screen = false;
+    return say(app, "no monitor to fill");
+  }
+  glfwGetWindowPos(window, &state.x, &state.y);
+  glfwGetWindowSize(window, &state.width, &state.height);
+  glfwSetWindowMonitor(window, monitor, 0, 0, mode->width, mode->height, mode->refreshRate);
+}
+
+void destroy_font_texture() {
+#if IMGUI_VERSION_NUM < 19200
+  ImGui_ImplOpenGL3_DestroyFontsTexture();
+#else
+  ImGui_ImplOpenGL3_DestroyDeviceObjects();
+#endif
+}
+
 void loop(GLFWwindow* window, App& app, const HostOptions& options, const StateFiles& files) {
   WindowState state;
   glfwSetWindowUserPointer(window, &state);
   Painter painter(app, options.font);
   std::size_t saved = app.history.position();
-  while (!app.quit && !glfwWindowShouldClose(window)) {
+  while (!app.quit) {
+    if (glfwWindowShouldClose(window)) {
+      glfwSetWindowShouldClose(window, GLFW_FALSE);
+      perform(app, Action::quit);
+      state.frames_left = kFramesAfterEvent;
+      if (app.quit) break;
+    }
     state.frames_left > 0 ? glfwPollEvents() : glfwWaitEventsTimeout(kIdleWait);
     if (state.frames_left <= 0) continue;  // nothing happened
     for (const std::string& path : state.dropped) open_path(app, path);
+    if (app.view.is_full_screen != (glfwGetWindowMonitor(window) != nullptr)) set_full_screen(window, state, app);
     state.dropped.clear();
-    if (painter.reload_fonts()) ImGui_ImplOpenGL3_DestroyFontsTexture();
+    if (painter.reload_fonts()) destroy_font_texture();
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
     const bool more = painter.frame(state.input);
@@ -140,6 +172,7 @@ int run_window(const cli::Options& o) {
   auto startup = start_up(o);
   if (!startup) return report(startup.error());
   const StateFiles files(!o.no_state);
+  startup->app.threads = true;
   files.load(startup->app, !o.model.has_value() && o.operands.empty());
   if (glfwInit() != GLFW_TRUE) {
     const char* why = nullptr;
