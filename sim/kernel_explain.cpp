@@ -61,7 +61,7 @@ std::string KernelTimes::parts_text(const KernelCall& c) {
     return physics_text(p.start, p.compute, p.memory, p.us, us);
   }
   if (c.kind == KernelKind::experts && calibration_ && calibration_->moe) {
-    const MoeParts p = moe_physics(moe_shape(c), moe_model_for(c.products, c.block_scaled));
+    const MoeParts p = moe_physics(experts_shape(c), moe_model_for(expert_products(c), c.block_scaled));
     return physics_text(p.start, p.compute, p.memory, p.us, us);
   }
   const bool plain = c.kind == KernelKind::attention && calibration_ && calibration_->attention;

@@ -190,8 +190,24 @@ const MoeModel& KernelTimes::moe_model_for(DType products, bool block_scaled) {
   return it->second;
 }
 
+// Tensor cores with 4-bit floats multiply MXFP4 weights by MXFP8 inputs, at the rate of fp8; others unpack the weights.
+DType KernelTimes::expert_products(const KernelCall& c) const {
+  const bool mixed = c.weights == DType::mxfp4 && hardware_.peak.contains(DType::mxfp4);
+  return mixed && element_bits(c.products) == 16 ? DType::fp8 : c.products;
+}
+
+// Kernels that unpack MXFP4 take about twice as long for the same products: end-to-end rows of gpt-oss on H100 and
+// H200.
+constexpr double kUnpacking = 2;
+
+MoeShape KernelTimes::experts_shape(const KernelCall& c) const {
+  MoeShape shape = moe_shape(c);
+  if (c.weights == DType::mxfp4 && element_bits(expert_products(c)) == 16) shape.unpacking = kUnpacking;
+  return shape;
+}
+
 Estimate KernelTimes::experts(const KernelCall& c) {
-  return moe_time(moe_shape(c), moe_model_for(c.products, c.block_scaled));
+  return moe_time(experts_shape(c), moe_model_for(expert_products(c), c.block_scaled));
 }
 
 Estimate KernelTimes::time(const KernelCall& c) {

@@ -41,6 +41,8 @@ private:
   const GemmModel& gemm_model_for(const KernelCall& call);
   const ElementwiseModel& elementwise_model_for(ElementwiseOp op);
   const MoeModel& moe_model_for(DType products, bool block_scaled);
+  DType expert_products(const KernelCall& call) const;
+  MoeShape experts_shape(const KernelCall& call) const;
   const AttentionModel& attention_model_for(const AttentionChoice& choice);
   const AttentionModel& attention_model_for(const KernelCall& call);
 

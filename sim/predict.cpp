@@ -63,11 +63,19 @@ TimePart part_of(const KernelCall& call) {
 // Rows at which reading weights and computing take as long as each other, about that of every GPU since 2020.
 constexpr double kRidgeRows = 256;
 
-// Share of a product's time that goes with wide ones: continuous, half at the ridge.
+// The same for rows of one expert: kernels of experts pad their tiles and are far from either limit.
+constexpr double kRidgeRowsOfExpert = 32;
+
+// Share of the time of a product, or of experts, that goes with wide ones: continuous, half at the ridge.
 double wide_share(const KernelCall& call) {
   const double rows = static_cast<double>(call.rows);
-  return part_of(call) == TimePart::gemm ? rows / (rows + kRidgeRows) : 0;
+  if (part_of(call) == TimePart::gemm) return rows / (rows + kRidgeRows);
+  if (part_of(call) != TimePart::experts || call.all_experts <= 0) return 0;
+  const double each = rows * static_cast<double>(call.topk) / static_cast<double>(call.all_experts);
+  return each / (each + kRidgeRowsOfExpert);
 }
+
+TimePart wide_part(TimePart part) { return part == TimePart::experts ? TimePart::wide_experts : TimePart::wide_gemm; }
 
 // Factor of the stack on a part.
 double stack_factor(const Stack& stack, TimePart part) {
@@ -77,6 +85,7 @@ double stack_factor(const Stack& stack, TimePart part) {
     case TimePart::attention: return stack.attention_factor;
     case TimePart::prompt_attention: return stack.prompt_attention_factor;
     case TimePart::experts: return stack.experts_factor;
+    case TimePart::wide_experts: return stack.wide_experts_factor;
     case TimePart::small: return stack.small_factor;
     case TimePart::collective: return stack.collective_factor;
   }
@@ -86,7 +95,8 @@ double stack_factor(const Stack& stack, TimePart part) {
 double stack_factor(const Stack& stack, const KernelCall& call) {
   const TimePart part = part_of(call);
   const double own = stack_factor(stack, part);
-  return part != TimePart::gemm ? own : own + wide_share(call) * (stack.wide_gemm_factor - own);
+  const double wide = wide_share(call);
+  return wide > 0 ? own + wide * (stack_factor(stack, wide_part(part)) - own) : own;
 }
 
 // What the time of a collective depends on inside one Predictor.
@@ -120,7 +130,7 @@ struct Sums {
   void add(const Estimate& e, double count, const KernelCall& call) {
     const double us = e.us * count, wide = us * wide_share(call);
     part(part_of(call)) += us - wide;
-    part(TimePart::wide_gemm) += wide;
+    part(wide_part(part_of(call))) += wide;
     add(e, count, false);
   }
   void add_collective(const Estimate& e, double count) {

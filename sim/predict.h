@@ -34,10 +34,10 @@ struct CollectiveTime {
   double algbw = 0, busbw = 0;  // bytes per second, as nccl-tests defines them
 };
 
-// Families whose time a stack may scale. Products of few rows wait for weights, wide ones compute: a product's time is
-// shared out between both by its rows.
-enum class TimePart { gemm, wide_gemm, attention, prompt_attention, experts, small, collective };
-inline constexpr std::size_t kTimeParts = 7;
+// Families whose time a stack may scale. Products of few rows wait for weights, wide ones compute: the time of a
+// product, or of experts, is shared out between both by its rows.
+enum class TimePart { gemm, wide_gemm, attention, prompt_attention, experts, wide_experts, small, collective };
+inline constexpr std::size_t kTimeParts = 8;
 
 // One forward pass.
 struct Prediction {

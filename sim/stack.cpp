@@ -62,6 +62,7 @@ constexpr NumberField kNumbers[] = {
     {"prompt_attention_factor", &Stack::prompt_attention_factor},
     {"small_factor", &Stack::small_factor},
     {"experts_factor", &Stack::experts_factor},
+    {"wide_experts_factor", &Stack::wide_experts_factor},
     {"collective_factor", &Stack::collective_factor},
     {"band", &Stack::band},
     {"kernel_band", &Stack::kernel_band},

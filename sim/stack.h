@@ -14,7 +14,7 @@ namespace tpsim {
 struct Stack {
   std::string name = "forward";  // "vllm 0.12"
   // Host time that no kernel hides: scheduling, sampling, detokenising.
-  double step_us = 0;      // per pass
+  double step_us = 0;      // per pass; training: of a micro-batch through a stage and back
   double sequence_us = 0;  // per sequence of the pass
   double rank_us = 0;      // per pass and doubling of the ranks
   // Without CUDA graphs a pass takes at least this for each kernel it launches.
@@ -25,7 +25,8 @@ struct Stack {
   // Time of its kernels over that of the kernels measured for the calibration.
   double gemm_factor = 1, wide_gemm_factor = 1;  // products of few rows, which read weights; of many, which compute
   double attention_factor = 1, prompt_attention_factor = 1;  // one query per sequence; many
-  double small_factor = 1, experts_factor = 1, collective_factor = 1;
+  double experts_factor = 1, wide_experts_factor = 1;        // few tokens for each expert; many
+  double small_factor = 1, collective_factor = 1;
   std::string all_reduce;      // "vllm", "sglang", "trtllm", "nccl"; "" = the fastest
   bool static_scales = false;  // fp8 inputs are quantised where they are made, with scales known beforehand
   double band = 0;             // half width in ln at 90 % of runs whose kernels are known as well as `kernel_band`

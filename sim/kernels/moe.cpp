@@ -60,6 +60,14 @@ MoeModel spec_moe_model(const Hardware& hardware, const MoeChoice& choice) {
   return model;
 }
 
+MoeModel transferred(MoeModel model, const GemmDevice& device) {
+  model.device = device;
+  model.source = NumberSource::transferred;
+  for (double& width : model.band.widths) width = std::max(width, kTransferBand);
+  model.far_band = std::max(model.far_band, kTransferBand);
+  return model;
+}
+
 MoeModel moe_model(const MoeCalibration* calibration, const Hardware& hardware, const MoeChoice& choice) {
   const MoeModel spec = spec_moe_model(hardware, choice);
   if (calibration == nullptr || calibration->models.empty()) return spec;
@@ -69,12 +77,7 @@ MoeModel moe_model(const MoeCalibration* calibration, const Hardware& hardware, 
   const GemmDevice& theirs = nearest->device;
   const bool same = near(theirs.bandwidth, spec.device.bandwidth) && near(theirs.flops, spec.device.flops);
   if (same && distance(*nearest, choice) < 2) return *nearest;
-  MoeModel model = *nearest;
-  model.device = spec.device;
-  model.source = NumberSource::transferred;
-  for (double& width : model.band.widths) width = std::max(width, kTransferBand);
-  model.far_band = std::max(model.far_band, kTransferBand);
-  return model;
+  return transferred(*nearest, spec.device);
 }
 
 Value to_value(const MoeCalibration& calibration) {

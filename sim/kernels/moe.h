@@ -31,6 +31,7 @@ struct MoeShape {
   double matrices = 3;   // 3: gate, up, down; 2: without a gate
   double imbalance = 1;  // of this rank: its tokens over the mean
   double weight_bytes = 2;
+  double unpacking = 1;  // products take so much longer because their weights are unpacked first
   Routing routing = Routing::balanced;
   bool hot = false;  // a benchmark's loop over the same buffers: what fits in L2 stays there
 };
@@ -119,6 +120,8 @@ struct MoeChoice {
 // The calibration's own model, else the nearest one at the data sheet's rates (source transferred), else the data sheet
 // alone (source spec).
 MoeModel moe_model(const MoeCalibration* calibration, const Hardware& hardware, const MoeChoice& choice);
+// The same constants at another device's rates.
+MoeModel transferred(MoeModel model, const GemmDevice& device);
 MoeModel spec_moe_model(const Hardware& hardware, const MoeChoice& choice);
 
 Value to_value(const MoeCalibration& calibration);

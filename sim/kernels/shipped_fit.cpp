@@ -1,5 +1,6 @@
 #include "sim/kernels/shipped_fit.h"
 
+#include <algorithm>
 #include <map>
 
 #include "sim/kernels/published.h"
@@ -26,6 +27,24 @@ Result<std::map<std::string, Hardware>> hardware_by_gpu(const std::map<std::stri
   return hardware;
 }
 
+// Quantised products that a GPU was not measured with are those of the first sibling that was.
+GemmCalibration with_kernels_of_siblings(const std::string& gpu, const std::map<std::string, GemmCalibration>& fitted,
+                                         const Hardware& hardware) {
+  GemmCalibration own = fitted.at(gpu);
+  for (const std::string& name : kernel_siblings(gpu)) {
+    const auto sibling = fitted.find(name);
+    if (sibling == fitted.end()) continue;
+    for (const GemmModel& model : sibling->second.models) {
+      const bool known = std::any_of(own.models.begin(), own.models.end(),
+                                     [&](const GemmModel& m) { return m.kernel == model.kernel; });
+      if (known || !model.quantises) continue;
+      own.models.push_back(transferred(model, gemm_device(hardware, DType::fp8)));
+      own.models.back().origin = "as on " + name + ": " + model.origin;
+    }
+  }
+  return own;
+}
+
 }  // namespace
 
 Result<std::vector<ShippedFamily>> fit_shipped_gemm(const MeasuredTable& table, const HardwareOf& hardware_of) {
@@ -35,14 +54,18 @@ Result<std::vector<ShippedFamily>> fit_shipped_gemm(const MeasuredTable& table, 
   const auto hardware = hardware_by_gpu(groups, hardware_of);
   if (!hardware) return Result<std::map<std::string, Hardware>>(hardware).error();
   std::vector<ShippedFamily> shipped;
+  std::map<std::string, GemmCalibration> fitted;
   for (const auto& [gpu, own] : groups) {
     std::vector<GemmTable> siblings;
     for (const std::string& name : kernel_siblings(gpu))
       if (const auto it = groups.find(name); it != groups.end()) siblings.push_back({it->second, &hardware->at(name)});
     const GemmTable mine{own, &hardware->at(gpu)};
-    shipped.push_back(
-        {calibration_name(gpu), "gemm", to_value(fit_gemm_calibration(mine, siblings)), fidelity_gemm(mine, siblings)});
+    fitted[gpu] = fit_gemm_calibration(mine, siblings);
+    shipped.push_back({calibration_name(gpu), "gemm", {}, fidelity_gemm(mine, siblings)});
   }
+  std::size_t next = 0;
+  for (const auto& [gpu, own] : fitted)
+    shipped[next++].value = to_value(with_kernels_of_siblings(gpu, fitted, hardware->at(gpu)));
   return shipped;
 }
 

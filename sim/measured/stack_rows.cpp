@@ -33,12 +33,12 @@ std::string training_group(const E2eRow& row) {
 Stack probe(std::size_t part) {
   Stack s;
   double* const factors[kTimeParts] = {
-      &s.gemm_factor,    &s.wide_gemm_factor, &s.attention_factor, &s.prompt_attention_factor,
-      &s.experts_factor, &s.small_factor,     &s.collective_factor};
+      &s.gemm_factor,    &s.wide_gemm_factor,    &s.attention_factor, &s.prompt_attention_factor,
+      &s.experts_factor, &s.wide_experts_factor, &s.small_factor,     &s.collective_factor};
   if (part < kTimeParts) *factors[part] = 2;
   return s;
 }
-constexpr double kProbedLaunch = 1e6;  // us, longer than any kernel
+constexpr double kProbedLaunch = 1e6;  // us, longer than any kernel; of a pass, too
 
 struct Probed {
   double us = 0, band = 0;  // 0 = no prediction
@@ -71,11 +71,13 @@ std::vector<StackRow> training_stack_rows(const std::vector<E2eRow>& rows, const
     for (std::size_t i = 0; i < result.size(); ++i)
       result[i].parts.us[part] = std::max(0.0, doubled[i].us - base[i].us);
   }
-  Stack launching;
+  Stack launching, waiting;
   launching.launch_us = kProbedLaunch;
-  const auto launched = times_with(result, files, launching);
+  waiting.step_us = kProbedLaunch;
+  const auto launched = times_with(result, files, launching), waited = times_with(result, files, waiting);
   for (std::size_t i = 0; i < result.size(); ++i) {
     result[i].parts.launches = std::max(0.0, launched[i].us - base[i].us) / kProbedLaunch;
+    result[i].parts.passes = std::max(0.0, waited[i].us - base[i].us) / kProbedLaunch;
     result[i].band = base[i].band;
   }
   std::erase_if(result, [](const StackRow& row) { return !(row.parts.launches > 0); });
@@ -93,13 +95,14 @@ double time_us(const E2eRow& row, double value) { return is_rate(row) ? 1e6 / va
 
 double stack_time(const E2eParts& p, const Stack& s) {
   const double factors[kTimeParts] = {
-      s.gemm_factor,    s.wide_gemm_factor, s.attention_factor, s.prompt_attention_factor,
-      s.experts_factor, s.small_factor,     s.collective_factor};
+      s.gemm_factor,    s.wide_gemm_factor,    s.attention_factor, s.prompt_attention_factor,
+      s.experts_factor, s.wide_experts_factor, s.small_factor,     s.collective_factor};
   const bool mixed = p.prompt_us != std::array<double, kTimeParts>{};
-  double us = s.step_us * p.passes + s.sequence_us * p.sequences + s.rank_us * p.doublings +
-              s.prefill_us * p.prompt_passes * (mixed ? s.prompt_share : 1);
+  const double host = s.step_us * p.passes + s.sequence_us * p.sequences + s.rank_us * p.doublings +
+                      s.prefill_us * p.prompt_passes * (mixed ? s.prompt_share : 1);
+  double us = 0;
   for (std::size_t i = 0; i < kTimeParts; ++i) us += factors[i] * (p.us[i] + s.prompt_share * p.prompt_us[i]);
-  return launched_us(us, s.launch_us * p.launches);
+  return host + launched_us(us, s.launch_us * p.launches);
 }
 
 std::vector<StackRow> stack_rows(const std::vector<E2eRow>& rows, const std::vector<StackFile>& files) {
