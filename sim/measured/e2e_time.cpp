@@ -147,14 +147,28 @@ Weighted serving_step(const Rig& rig, std::int64_t sequences, bool of_one) {
   return step;
 }
 
-// BERT's batches are ragged: products see the valid tokens, attention the padded sequences.
+// Sequences that go from stage to stage together: a batch is shared out among the stages and halved until no part has
+// more than 4096 padded tokens (FasterTransformer, getLocalBatchSize).
+std::int64_t stage_batch(const Rig& rig) {
+  constexpr double most = 4096;
+  std::int64_t batch = rig.batch;
+  if (rig.row.pp <= 1) return batch;
+  if (batch % rig.row.pp == 0) batch /= rig.row.pp;
+  while (static_cast<double>(batch) * rig.input > most && batch % 2 == 0) batch /= 2;
+  return batch;
+}
+
+// BERT's batches are ragged: products see the valid tokens, attention the padded sequences. Parts of a batch follow
+// each other through the stages, which each run a share of the layers.
 Weighted encoder_pass(const Rig& rig) {
+  const std::int64_t together = stage_batch(rig);
+  const double parts = static_cast<double>(rig.batch) / static_cast<double>(together);
   const auto valid = note_number(rig.row, "valid_tokens");
-  Load load = rig.prompts(rig.batch, rig.input);
-  if (valid) load.rows = whole(*valid);
+  Load load = rig.prompts(together, rig.input);
+  if (valid) load.rows = whole(*valid / parts);
   load.causal = !rig.row.model_params.contains("encoder");
   Weighted sum;
-  rig.add(sum, load, 1);
+  rig.add(sum, load, (parts + rig.row.pp - 1) / rig.row.pp);
   return sum;
 }
 
