@@ -127,7 +127,8 @@ TrainingMemory states(const ParameterBytes& p, const Analysis& a, const Training
   const auto shares = [&](ZeroStage from) { return setup.zero >= from; };
   TrainingMemory m;
   m.weights = divided(p.bytes, shares(ZeroStage::weights), setup.data_parallel);
-  m.gradients = divided(p.elements * width(setup.gradients), shares(ZeroStage::gradients), setup.data_parallel);
+  const std::int64_t gradient = width(setup.gradients) + (setup.two_gradients ? width(a.workload.weights) : 0);
+  m.gradients = divided(p.elements * gradient, shares(ZeroStage::gradients), setup.data_parallel);
   const std::int64_t states = kMoments * width(setup.optimizer) + (master ? kFp32 : 0);
   m.optimizer = divided(p.elements * states, shares(ZeroStage::optimizer), setup.data_parallel);
   return m;

@@ -19,6 +19,7 @@ struct TrainingSetup {
   int virtual_stages = 1;  // interleaved chunks of layers per device
   ZeroStage zero = ZeroStage::none;
   DType gradients = DType::fp32;   // in which they are summed and reduced
+  bool two_gradients = false;      // those of the weights' type stay beside the sums (DeepSpeed's bf16 optimizer)
   DType optimizer = DType::fp32;   // of both moments; 16-bit weights have an fp32 copy beside them
   bool overlap_gradients = false;  // the gradients' reduction runs beside the backward pass
 };

@@ -194,6 +194,7 @@ StageTime stage_time(const StageSum& sum, const Stack& stack, Seconds send) {
   time.backward = launched(sum.backward);
   time.communication = seconds(sum.communication.us);
   time.send = send;
+  time.host = seconds(stack.step_us);
   return time;
 }
 
@@ -273,7 +274,7 @@ TrainingPrediction predict_training(const Analysis& a, Predictor& predictor, con
   const Seconds hidden = setup.overlap_gradients ? slowest / 2 : Seconds(0);
   p.gradients = std::max(Seconds(0), seconds(update.gradients.us) - hidden);
   p.optimizer = seconds(update.optimizer.us);
-  p.step = passes + p.gradients + p.optimizer + seconds(predictor.stack().step_us);
+  p.step = passes + p.gradients + p.optimizer;
   p.model_flops = 3 * forward_flops(a) * static_cast<double>(setup.micro_batches);
   p.hardware_flops = p.model_flops * (setup.saved.recompute == Recompute::full ? 4.0 / 3 : 1);
   p.source = whole.weak > 0.1 * whole.us ? NumberSource::transferred : NumberSource::calibrated;

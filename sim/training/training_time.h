@@ -15,8 +15,9 @@ struct StageTime {
   Seconds forward{}, backward{};  // backward: with what is computed again
   Seconds communication{};        // of both: collectives of the plan
   Seconds send{};                 // of both: activations and their gradients from stage to stage
+  Seconds host{};                 // of the stack, for each micro-batch: schedule, loss, autograd
   std::int64_t kernels = 0;       // launched for both
-  Seconds total() const { return forward + backward + send; }
+  Seconds total() const { return forward + backward + send + host; }
 };
 
 struct TrainingPrediction {
