@@ -34,6 +34,25 @@ ErrorSummary summarise(std::span<const double> predicted, std::span<const double
   return s;
 }
 
+void FidelityRows::add(double measured_us, double predicted_us, double band, double roofline_us, double derated_us) {
+  measured.push_back(measured_us);
+  predicted.push_back(predicted_us);
+  roofline.push_back(roofline_us);
+  derated.push_back(derated_us);
+  covered += std::abs(std::log(measured_us / predicted_us)) <= band ? 1u : 0u;
+}
+
+FidelityLine FidelityRows::line(std::string family, std::string gpu, std::string key) const {
+  const double n = static_cast<double>(std::max<std::size_t>(measured.size(), 1));
+  return {std::move(family),
+          std::move(gpu),
+          std::move(key),
+          summarise(predicted, measured),
+          summarise(roofline, measured),
+          summarise(derated, measured),
+          static_cast<double>(covered) / n};
+}
+
 double plain_roofline_us(double flops, double bytes, double flops_per_us, double bytes_per_us) {
   return std::max(flops / flops_per_us, bytes / bytes_per_us);
 }

@@ -29,6 +29,15 @@ struct FidelityLine {
   ErrorSummary model;
   ErrorSummary roofline;  // peak rates, no fixed time
   ErrorSummary derated;   // 70 % of peak compute, 80 % of bandwidth, + 3.6 us
+  double covered = 0;     // share of rows within their 90 % band
+};
+// Rows of one line, in us; `band` is a half width in ln.
+struct FidelityRows {
+  std::vector<double> measured, predicted, roofline, derated;
+  std::size_t covered = 0;
+
+  void add(double measured_us, double predicted_us, double band, double roofline_us, double derated_us);
+  FidelityLine line(std::string family, std::string gpu, std::string key) const;
 };
 
 // The longer of both. Rates per microsecond.

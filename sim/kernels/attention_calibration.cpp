@@ -39,22 +39,17 @@ std::vector<int> level_folds(std::span<const AttentionRow> rows, double Attentio
 }
 
 FidelityLine line_of(const std::string& family, const std::string& key, std::span<const AttentionRow> rows,
-                     const std::vector<HeldAttention>& held, const GemmDevice& device) {
-  std::vector<double> predicted, measured, roofline, derated;
+                     const std::vector<HeldAttention>& held, const AttentionModel& model) {
+  const GemmDevice& device = model.device;
+  FidelityRows line;
   for (const HeldAttention& h : held) {
     const AttentionShape& s = rows[h.row].shape;
     const double flops = attention_flops(s), bytes = attention_bytes(s);
-    predicted.push_back(h.us);
-    measured.push_back(rows[h.row].us);
-    roofline.push_back(plain_roofline_us(flops, bytes, device.flops, device.bandwidth));
-    derated.push_back(derated_roofline_us(flops, bytes, device.flops, device.bandwidth));
+    line.add(rows[h.row].us, h.us, model.band.at(std::log2(h.us)),
+             plain_roofline_us(flops, bytes, device.flops, device.bandwidth),
+             derated_roofline_us(flops, bytes, device.flops, device.bandwidth));
   }
-  return {family,
-          rows.front().gpu,
-          key,
-          summarise(predicted, measured),
-          summarise(roofline, measured),
-          summarise(derated, measured)};
+  return line.line(family, rows.front().gpu, key);
 }
 
 AttentionModel start_model(const AttentionCalibration* prior, const Hardware& hardware, const AttentionRow& row) {
@@ -140,9 +135,8 @@ std::vector<FidelityLine> fidelity_attention(std::span<const AttentionRow> rows,
   std::vector<FidelityLine> lines;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const std::string key = attention_key(groups[i].front());
-    const GemmDevice& device = fits[i].model.device;
-    lines.push_back(line_of(family, key + ", heads", groups[i], fits[i].heads, device));
-    lines.push_back(line_of(family, key + ", levels", groups[i], fits[i].levels, device));
+    lines.push_back(line_of(family, key + ", heads", groups[i], fits[i].heads, fits[i].model));
+    lines.push_back(line_of(family, key + ", levels", groups[i], fits[i].levels, fits[i].model));
   }
   return lines;
 }

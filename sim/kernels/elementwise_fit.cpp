@@ -57,6 +57,15 @@ std::vector<Held> held_out(std::span<const ElementwiseRow> rows, const Elementwi
   return held;
 }
 
+BandCurve band_of(std::span<const ElementwiseRow> rows, const std::vector<Held>& held) {
+  std::vector<double> at, errors;
+  for (const Held& h : held) {
+    at.push_back(std::log2(h.us));
+    errors.push_back(std::log(rows[h.row].us / h.us));
+  }
+  return fit_band(at, errors, 0.9, 40, 5);
+}
+
 }  // namespace
 
 Result<std::vector<ElementwiseRow>> read_elementwise_rows(const MeasuredTable& table) {
@@ -113,12 +122,7 @@ ElementwiseCalibration fit_elementwise_calibration(std::span<const ElementwiseRo
     const std::vector<ElementwiseRow> own = rows_of(rows, op);
     const ElementwiseModel prior = elementwise_model(donor, hardware, op);
     ElementwiseModel model = fit_elementwise(own, prior);
-    std::vector<double> at, errors;
-    for (const Held& h : held_out(own, prior)) {
-      at.push_back(std::log2(h.us));
-      errors.push_back(std::log(own[h.row].us / h.us));
-    }
-    model.band = fit_band(at, errors, 0.9, 40, 5);
+    model.band = band_of(own, held_out(own, prior));
     model.origin = published_origin(own.front().source);
     calibration.models.push_back(std::move(model));
   }
@@ -136,17 +140,16 @@ std::vector<FidelityLine> fidelity_elementwise(std::span<const ElementwiseRow> r
   std::vector<FidelityLine> lines;
   for (ElementwiseOp op : ops_of(rows)) {
     const std::vector<ElementwiseRow> own = rows_of(rows, op);
-    std::vector<double> predicted, measured, roofline, derated;
     const double bandwidth = hardware.memory_bandwidth.value * 1e-6;
-    for (const Held& h : held_out(own, spec_elementwise_model(hardware, op))) {
+    const std::vector<Held> held = held_out(own, spec_elementwise_model(hardware, op));
+    const BandCurve band = band_of(own, held);
+    FidelityRows line;
+    for (const Held& h : held) {
       const ElementwiseRow& row = own[h.row];
-      predicted.push_back(h.us);
-      measured.push_back(row.us);
-      roofline.push_back(plain_roofline_us(0, row.shape.bytes, 1, bandwidth));
-      derated.push_back(derated_roofline_us(0, row.shape.bytes, 1, bandwidth));
+      line.add(row.us, h.us, band.at(std::log2(h.us)), plain_roofline_us(0, row.shape.bytes, 1, bandwidth),
+               derated_roofline_us(0, row.shape.bytes, 1, bandwidth));
     }
-    lines.push_back({"elementwise", own.front().gpu, to_string(op), summarise(predicted, measured),
-                     summarise(roofline, measured), summarise(derated, measured)});
+    lines.push_back(line.line("elementwise", own.front().gpu, to_string(op)));
   }
   return lines;
 }

@@ -1,5 +1,6 @@
 // All kernels of a GPU: fits, siblings, fidelity.
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "sim/kernels/gemm_rows.h"
@@ -45,23 +46,17 @@ std::vector<GridSample> samples_of(std::span<const GemmTable> siblings, std::str
 
 FidelityLine line_of(const std::string& key, std::span<const GemmRow> rows, const GemmFit& fit, bool beyond) {
   const GemmModel& model = fit.model;
-  std::vector<double> predicted, roofline, derated, measured;
+  FidelityRows line;
   for (const HeldRow& h : fit.held) {
     if (h.beyond != beyond) continue;
     const GemmShape& s = rows[h.row].shape;
     const double flops = 2 * s.m * s.n * s.k;
     const double bytes = model.operand_bytes * (s.n * s.k + s.m * s.k) + 2 * s.m * s.n;
-    predicted.push_back(h.us);
-    measured.push_back(rows[h.row].us);
-    roofline.push_back(plain_roofline_us(flops, bytes, model.device.flops, model.device.bandwidth));
-    derated.push_back(derated_roofline_us(flops, bytes, model.device.flops, model.device.bandwidth));
+    line.add(rows[h.row].us, h.us, beyond ? model.far_band : model.band.at(std::log2(h.us)),
+             plain_roofline_us(flops, bytes, model.device.flops, model.device.bandwidth),
+             derated_roofline_us(flops, bytes, model.device.flops, model.device.bandwidth));
   }
-  return {"gemm",
-          rows.front().gpu,
-          key,
-          summarise(predicted, measured),
-          summarise(roofline, measured),
-          summarise(derated, measured)};
+  return line.line("gemm", rows.front().gpu, key);
 }
 
 }  // namespace

@@ -218,16 +218,15 @@ std::vector<FidelityLine> fidelity_moe(std::span<const MoeRow> rows, const Hardw
     if (fits[g].held.empty()) continue;
     const MoeRow& first = groups[g].front();
     const GemmDevice& device = fits[g].model.device;
-    std::vector<double> predicted, measured, roofline, derated;
+    FidelityRows line;
     for (const HeldMoe& h : fits[g].held) {
       const MoeShape& s = groups[g][h.row].shape;
-      predicted.push_back(h.us);
-      measured.push_back(groups[g][h.row].us);
-      roofline.push_back(plain_roofline_us(moe_flops(s), moe_bytes(s), device.flops, device.bandwidth));
-      derated.push_back(derated_roofline_us(moe_flops(s), moe_bytes(s), device.flops, device.bandwidth));
+      line.add(groups[g][h.row].us, h.us, fits[g].model.band.at(std::log2(h.us)),
+               plain_roofline_us(moe_flops(s), moe_bytes(s), device.flops, device.bandwidth),
+               derated_roofline_us(moe_flops(s), moe_bytes(s), device.flops, device.bandwidth));
     }
-    lines.push_back({"moe", first.gpu, first.kernel + " " + first.dtype + " " + to_string(first.shape.routing),
-                     summarise(predicted, measured), summarise(roofline, measured), summarise(derated, measured)});
+    lines.push_back(
+        line.line("moe", first.gpu, first.kernel + " " + first.dtype + " " + to_string(first.shape.routing)));
   }
   return lines;
 }

@@ -46,8 +46,9 @@ std::map<std::string, CollectiveCalibration> fit_collective_sets(std::span<const
 
 // Rows of one GPU: a line per topology, operation and implementation on sizes left out in turn (every fifth octave),
 // and on rank counts left out in turn, beside start and bytes at the link's rate (roofline) and the data sheet's
-// network (derated).
+// network (derated). `fitted` on all rows has the bands.
 std::vector<FidelityLine> fidelity_collectives(std::span<const MeasuredCollective> rows,
-                                               std::span<const MeasuredCollective> sisters, const Hardware& hardware);
+                                               std::span<const MeasuredCollective> sisters, const Hardware& hardware,
+                                               const CollectiveCalibration& fitted);
 
 }  // namespace tpsim

@@ -99,24 +99,22 @@ ExchangeCalibration fit_exchange(std::span<const MeasuredExchange> rows) {
 }
 
 std::vector<FidelityLine> fidelity_exchange(std::span<const MeasuredExchange> rows, double bytes_per_us) {
-  struct Columns {
-    std::vector<double> measured, model, plain, derated;
-  };
-  std::map<std::string, Columns> by_key;
+  const ExchangeCalibration fitted = fit_exchange(rows);
+  std::map<std::string, FidelityRows> by_key;
   for (const HeldOut& h : hold_out(rows)) {
     const ExchangeShape& s = h.row.shape;
     const double bytes = s.phase == ExchangePhase::prepare ? 0 : exchange_bytes(s);
-    Columns& c = by_key[h.row.gpu + "\n" + to_string(s.phase) + " " + to_string(s.dtype)];
-    c.measured.push_back(h.row.us);
-    c.model.push_back(h.us);
-    c.plain.push_back(plain_roofline_us(0, bytes, 1, bytes_per_us));
-    c.derated.push_back(derated_roofline_us(0, bytes, 1, bytes_per_us));
+    const auto model = std::find_if(fitted.models.begin(), fitted.models.end(), [&](const ExchangeModel& m) {
+      return m.phase == s.phase && m.bits == element_bits(s.dtype);
+    });
+    by_key[h.row.gpu + "\n" + to_string(s.phase) + " " + to_string(s.dtype)].add(
+        h.row.us, h.us, model == fitted.models.end() ? 0 : model->band, plain_roofline_us(0, bytes, 1, bytes_per_us),
+        derated_roofline_us(0, bytes, 1, bytes_per_us));
   }
   std::vector<FidelityLine> lines;
-  for (const auto& [key, c] : by_key) {
+  for (const auto& [key, line] : by_key) {
     const std::size_t cut = key.find('\n');
-    lines.push_back({"expert exchange", key.substr(0, cut), key.substr(cut + 1), summarise(c.model, c.measured),
-                     summarise(c.plain, c.measured), summarise(c.derated, c.measured)});
+    lines.push_back(line.line("expert exchange", key.substr(0, cut), key.substr(cut + 1)));
   }
   return lines;
 }

@@ -23,7 +23,8 @@ Result<std::vector<ShippedFamily>> fit_shipped_collectives(const MeasuredTable& 
   for (auto& [gpu, calibration] : sets) {
     const auto hardware = hardware_of(gpu);
     if (!hardware) return hardware.error();
-    std::vector<FidelityLine> fidelity = fidelity_collectives(by_gpu[gpu], sisters_of(*rows, gpu), *hardware);
+    std::vector<FidelityLine> fidelity =
+        fidelity_collectives(by_gpu[gpu], sisters_of(*rows, gpu), *hardware, calibration);
     if (const auto it = exchange_by_gpu.find(gpu); it != exchange_by_gpu.end()) {
       calibration.exchange = fit_exchange(it->second);
       const auto lines = fidelity_exchange(it->second, hardware->link.per_direction.value * 1e-6);

@@ -116,8 +116,8 @@ std::string percent(double share) {
 std::string table_line(const FidelityLine& line) {
   return "| " + line.family + " | " + line.gpu + " | " + line.key + " | " + std::to_string(line.model.n) + " | " +
          percent(line.model.median) + " | " + percent(line.model.p90) + " | " + percent(line.model.mape) + " | " +
-         percent(line.model.bias) + " | " + percent(line.roofline.median) + " | " + percent(line.derated.median) +
-         " |\n";
+         percent(line.model.bias) + " | " + percent(line.covered) + " | " + percent(line.roofline.median) + " | " +
+         percent(line.derated.median) + " |\n";
 }
 
 constexpr const char* kHead =
@@ -129,8 +129,8 @@ constexpr const char* kHead =
     "the rest.\nRoofline: the longer of flops and bytes at the data sheet's rates; derated: 70 % of compute, 80 % of "
     "bandwidth, + 3.6 us\n(medians). Written by `cmake --build BUILD --target fidelity-table`; do not edit.\n\n";
 constexpr const char* kColumns =
-    "| family | GPU | of | n | median | p90 | MAPE | bias | roofline | derated |\n"
-    "|---|---|---|---:|---:|---:|---:|---:|---:|---:|\n";
+    "| family | GPU | of | n | median | p90 | MAPE | bias | in band | roofline | derated |\n"
+    "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n";
 
 Result<void> write_table(const fs::path& rows, const fs::path& file) {
   std::string text = std::string(kHead) + "## Operators\n\n" + kColumns;
