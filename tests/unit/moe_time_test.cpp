@@ -137,3 +137,19 @@ TEST_CASE("experts: rows are read with their faults named", "[sim][moe][measured
   REQUIRE_FALSE(bad);
   CHECK(bad.error().message.find("topk is above the number of experts") != std::string::npos);
 }
+
+TEST_CASE("experts: narrower weights never take longer, unpacking them takes longer where products decide",
+          "[sim][moe]") {
+  for (double tokens : {1.0, 16.0, 256.0, 4096.0, 65536.0}) {
+    MoeShape narrow = layer(tokens, Routing::random), packed = narrow;
+    double before = us(narrow);
+    for (double bytes : {1.0, 0.53125}) {
+      narrow.weight_bytes = packed.weight_bytes = bytes;
+      CHECK(us(narrow) <= before);
+      before = us(narrow);
+    }
+    packed.unpacking = 2;
+    CHECK(us(packed) >= us(narrow));
+    if (tokens > 1e4) CHECK(us(packed) > 1.6 * us(narrow));
+  }
+}

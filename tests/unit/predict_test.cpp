@@ -353,6 +353,27 @@ TEST_CASE("predictor: a stack's two factors on products pass into each other ove
   CHECK(before > 1.45);
 }
 
+TEST_CASE("predictor: a stack's two factors on experts pass into each other over the tokens of one", "[predict]") {
+  Stack stack;
+  stack.experts_factor = 0.5;
+  stack.wide_experts_factor = 2;
+  Predictor plain(toy()), scaled(toy(), {stack, {}});
+  double before = 0.5;
+  for (const std::int64_t rows : {1, 64, 256, 1024, 65536}) {
+    KernelCall call;
+    call.kind = KernelKind::experts;
+    call.rows = rows;
+    call.n = call.k = 64;
+    call.experts = call.all_experts = 32;
+    call.topk = 4;
+    const double ratio = scaled.kernel(call).us / plain.kernel(call).us;
+    CHECK(ratio >= before);
+    if (rows == 256) CHECK(ratio == Approx(1.25));  // 32 tokens for each expert
+    before = ratio;
+  }
+  CHECK(before > 1.9);
+}
+
 TEST_CASE("memory_fit: parts of the heaviest rank, and room for the cache", "[predict]") {
   constexpr std::int64_t kGiB = std::int64_t{1} << 30;
   Analysis a;

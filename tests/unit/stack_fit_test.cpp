@@ -59,7 +59,7 @@ TEST_CASE("stacks: a fit finds the host time and the factor of its rows, unseen 
   for (std::size_t i = 0; i < rows.size(); ++i) CHECK(held.own(i) == Approx(rows[i].us).epsilon(0.06));
 }
 
-TEST_CASE("stacks: training rows give the time of a launch", "[stack]") {
+TEST_CASE("stacks: training rows give the time of a launch and of a pass", "[stack]") {
   auto rows = toy_rows(0, 1);
   for (StackRow& row : rows) {
     auto& us = row.parts.us;
@@ -68,13 +68,14 @@ TEST_CASE("stacks: training rows give the time of a launch", "[stack]") {
     row.parts.launches = 50;
     Stack truth;
     truth.launch_us = 40;
+    truth.step_us = 3000;
     truth.wide_gemm_factor = 1.2;
     row.us = stack_time(row.parts, truth);
   }
   const Stack found = fit_stacks(rows, toy_files())[0].entries[0].stack;
   CHECK(found.launch_us == Approx(40).epsilon(0.1));
   CHECK(found.wide_gemm_factor == Approx(1.2).epsilon(0.05));
-  CHECK(found.step_us == 0);
+  CHECK(found.step_us == Approx(3000).epsilon(0.15));
 }
 
 TEST_CASE("stacks: a row is never judged by a fit that has seen its group", "[stack]") {
@@ -105,6 +106,22 @@ TEST_CASE("stacks: a sequence waits for the prompts of the others, not for its o
   REQUIRE(four.has_value());
   CHECK(alone->parts.prompt_passes == 0);
   CHECK(four->parts.prompt_passes == Approx(3.0 / 64));
+}
+
+TEST_CASE("stages: parts of an encoder's batch follow each other, one sequence gains nothing", "[stack]") {
+  E2eTimes times;
+  E2eRow row = serving_row(64, 128);
+  row.metric = "forward_latency";
+  const auto value = [&](int stages, std::int64_t batch) {
+    row.pp = row.gpus = stages;
+    row.batch = batch;
+    const auto estimate = times.predict(row);
+    REQUIRE(estimate.has_value());
+    return estimate->value;
+  };
+  CHECK(value(2, 1) == Approx(value(1, 1)));
+  CHECK(value(2, 512) < 0.9 * value(1, 512));
+  CHECK(value(2, 512) > 0.5 * value(1, 512));
 }
 
 TEST_CASE("training rows: context-parallel ranks share out tokens and attention", "[stack]") {

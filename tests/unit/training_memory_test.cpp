@@ -131,6 +131,9 @@ TEST_CASE("training memory: gradients and moments in the types of the setup", "[
   const TrainingMemory narrow = training_memory(a, setup).front();
   CHECK(2 * narrow.gradients == wide.gradients);
   CHECK(3 * narrow.optimizer == 2 * wide.optimizer);  // 4 + 2 + 2 bytes for 4 + 4 + 4
+  setup.gradients = DType::fp32;
+  setup.two_gradients = true;
+  CHECK(2 * training_memory(a, setup).front().gradients == 3 * wide.gradients);  // 4 + 2 bytes for 4
 }
 
 TEST_CASE("pipeline stages: layers in equal runs, the embedding first, the head last", "[training]") {

@@ -72,6 +72,19 @@ TEST_CASE("training time: a pipeline's bubble shrinks with micro-batches and wit
   CHECK(predict_training(a, predictor, setup).bubble.count() == Approx(many.bubble.count() / 2));
 }
 
+TEST_CASE("training time: a stack's time for a pass is spent by each micro-batch on each stage", "[training]") {
+  const Analysis a = micro_batch(8);
+  TrainingSetup setup;
+  setup.pipeline = 4;
+  setup.micro_batches = 16;
+  Predictor plain = h100();
+  Stack stack;
+  stack.step_us = 1000;
+  Predictor hosted(*load_hardware("h100-sxm"), {stack, {}});
+  const Seconds more = predict_training(a, hosted, setup).step - predict_training(a, plain, setup).step;
+  CHECK(more.count() == Approx((16 + 3) * 1e-3));
+}
+
 TEST_CASE("training time: replicas add their gradients' reduction, ZeRO takes from the optimizer", "[training]") {
   const Analysis a = micro_batch(2);
   Predictor predictor = h100();
