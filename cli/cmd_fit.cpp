@@ -5,6 +5,7 @@
 #include "cli/flags.h"
 #include "cli/messages.h"
 #include "cli/output.h"
+#include "cli/passes_output.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "cli/verbose.h"
@@ -73,8 +74,8 @@ std::string speed(const Scenario& s, const SizeResult& r) {
   if (!r.prefill && !r.decode) return {};
   std::string text = "speed (batch " + std::to_string(s.batch) + ", context " + std::to_string(s.context) + "): ";
   if (r.prefill) {
-    text += "prefill " + std::to_string(s.batch) + "x" + std::to_string(s.prompt) + " " +
-            time_text(r.prefill->time.total.count());
+    text += "prefill " + std::to_string(s.batch) + "x" + std::to_string(s.prompt) +
+            (s.chunks().passes() > 1 ? " in " + chunks_text(s) : "") + " " + time_text(r.prefill->time.total.count());
   }
   if (r.decode) {
     text += std::string(r.prefill ? ", " : "") + "decode " + fixed(milliseconds(r.decode->time.total), 2) +
@@ -122,6 +123,8 @@ void print_answer(Context& context, const Fit& fit) {
   }
   if (fit.best) append_indented(context.out, room(s, shown), width);
   if (fit.best && !context.options.quiet) append_indented(context.out, speed(s, shown), width);
+  if (fit.best && shown.generation && !context.options.quiet)
+    append_indented(context.out, generation_text(s, *shown.generation), width);
   if (fit.enough > 0)
     append_indented(context.out, plural(fit.enough, "GPU") + " would do: --gpus " + std::to_string(fit.enough), width);
   if (const auto others = other_sizes(fit, &shown, units); !others.empty()) append_indented(context.out, others, width);

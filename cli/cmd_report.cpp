@@ -5,6 +5,7 @@
 #include "cli/flags.h"
 #include "cli/messages.h"
 #include "cli/output.h"
+#include "cli/passes_output.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "cli/training_report.h"
@@ -80,7 +81,7 @@ std::vector<int> sizes_of(const TrainingReport& report) {
 
 Result<void> check_parts(const Options& options) {
   const Details& d = options.details;
-  if (!options.chart && !d.shards && !d.events && !d.ops && !d.layers) return {};
+  if (!options.chart && !d.shards && !d.events && !d.ops && !d.layers && !d.chunks) return {};
   return usage_error("--chart and --detail are not for --phase train");
 }
 
@@ -105,12 +106,22 @@ Result<int> run_training(Context& context, Scenario scenario) {
   return options.require_fit && !all ? kExitNo : kExitYes;
 }
 
+Result<void> list_chunks(Report& report, const Details& details) {
+  if (!details.chunks || report.scenario.chunks().passes() == 1) return {};
+  for (SizeResult& size : report.results) {
+    auto chunks = chunk_results(report.scenario, size);
+    if (!chunks) return chunks.error();
+    size.chunks = std::move(*chunks);
+  }
+  return {};
+}
+
 Result<int> run(Context& context) {
   const Options& options = context.options;
   auto scenario = load_scenario(options);
   if (!scenario) return scenario.error();
   if (options.phase == Phase::train) return run_training(context, std::move(*scenario));
-  const auto report = build_report(std::move(*scenario), sizes_or_default(options));
+  auto report = build_report(std::move(*scenario), sizes_or_default(options));
   if (!report) return report.error();
   if (report->results.empty()) return no_valid_size(report->valid_limit);
   explain_inputs(context, report->scenario, report->shown());
@@ -121,6 +132,8 @@ Result<int> run(Context& context) {
   document.heading = report_heading(*report, options, context.terminal.width);
   document.table = report_table(*report, options.units);
   document.notes = report_notes(*report, options.units);
+  document.more = passes_tables(*report, options.units);
+  if (auto listed = list_chunks(*report, options.details); !listed) return listed.error();
   document.json = [&](JsonWriter& json) { write_report(json, *report, options.details); };
   if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
   if (options.chart && output_format(options) == Format::table)
@@ -150,6 +163,8 @@ Command report_command() {
       {"tpsim report -m llama-3.1-8b --phase train --tp 1,2,4,8 --recompute selective --sequence-parallel --zero 1 "
        "--dp 2",
        "memory and time of a training step"},
+      {"tpsim report -m llama-3.1-70b --tp 4,8 --prompt 8Ki --chunk 1Ki --gen 512",
+       "prefill in chunks, then 512 tokens: first token, time per token, total"},
       {"tpsim report -m config.json --tp 4 --json --detail shards,events", "everything, for programs"},
       {"tpsim report -m llama-3.1-8b --hw l4 --tp 1..4 -b 1 --ctx 32Ki --format csv", ""}};
   command.description =
@@ -158,7 +173,9 @@ Command report_command() {
       "prompts of "
       "the whole batch, its speed-up is over one device without a plan. decode is one step of the whole batch at the "
       "full "
-      "context; comm is the share of communication in it, eff its speed-up divided by the number of devices. Exit 0 "
+      "context; with --chunk prefill is several passes, with --gen the whole generation has a table of its own (tok/s "
+      "there counts from the start of prefill); comm is the share of communication in it, eff its speed-up divided by "
+      "the number of devices. Exit 0 "
       "even "
       "for a bad plan, unless --require-fit. With --phase train: a step of --micro-batches micro-batches, each of "
       "--batch "

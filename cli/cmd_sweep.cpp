@@ -85,7 +85,7 @@ Result<Format> format_of(const Options& options) {
 Result<void> check_inputs(const Options& base, const std::vector<Axis>& axes) {
   for (const Axis& axis : axes) {
     for (const std::string& value : axis.values) {
-      if (axis.flag == "batch" || axis.flag == "prompt" || axis.flag == "ctx" || axis.flag == "tp") break;
+      if (is_length_axis(axis.flag) || axis.flag == "tp") break;
       std::vector<Axis> one = axes;
       for (Axis& other : one) {
         if (other.values.size() > 1) other.values.resize(1);
@@ -267,7 +267,8 @@ Command sweep_command() {
       {"mpirun -n 4 tpsim sweep -m config.json --tp 1..8 -b 1..512 -o grid.ndjson",
        "each process its share: grid.0-of-4.ndjson ..."}};
   command.description =
-      "-m, -p, --dialect, --hw, --stack, --dtype, --kv-dtype, --ep, --tp, --batch, --prompt and --ctx take lists; "
+      "-m, -p, --dialect, --hw, --stack, --dtype, --kv-dtype, --ep, --tp, --batch, --prompt, --chunk, --gen and --ctx "
+      "take lists; "
       "numbers also A..B, A..B*FACTOR and A..B+STEP. The grid is every combination, ctx runs fastest. A row says what "
       "tpsim report says of that point (--fields '' lists its fields); points at which the plan stops, or with a "
       "context shorter than the prompt, have a reason and no figures. Rows stream as NDJSON or CSV; with -o they go to "

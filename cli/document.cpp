@@ -74,9 +74,14 @@ void emit_table(Context& context, const Document& document) {
   if (talk) append_wrapped(out, document.heading, width, kHeadingIndent);
   if (talk && !document.heading.empty() && !document.table.rows.empty()) out += "\n";
   out += to_text(document.table, context.terminal, !options.no_header);
-  if (options.quiet || document.notes.empty()) return;
-  if (!document.table.rows.empty()) out += "\n";
-  append_wrapped(out, document.notes, width, kNoteIndent);
+  if (!options.quiet && !document.notes.empty()) {
+    if (!document.table.rows.empty()) out += "\n";
+    append_wrapped(out, document.notes, width, kNoteIndent);
+  }
+  for (const NamedTable& more : document.more) {
+    if (!options.no_header) append_wrapped(out, {"", more.title}, width, kNoteIndent);
+    out += to_text(more.table, context.terminal, !options.no_header);
+  }
 }
 
 void emit_markdown(Context& context, const Document& document) {
@@ -90,9 +95,11 @@ void emit_markdown(Context& context, const Document& document) {
     }
   }
   out += to_markdown(document.table);
-  if (context.options.quiet || document.notes.empty()) return;
-  out += "\n";
-  append_lines(out, document.notes, "- ");
+  if (!context.options.quiet && !document.notes.empty()) {
+    out += "\n";
+    append_lines(out, document.notes, "- ");
+  }
+  for (const NamedTable& more : document.more) out += "\n" + more.title + "\n\n" + to_markdown(more.table);
 }
 
 }  // namespace
@@ -111,6 +118,7 @@ Result<void> emit(Context& context, Document document) {
   if (is_json) return emit_json(context, document);
   if (options.fields_given) {
     if (auto selected = select_fields(document.table, options.fields); !selected) return selected.error();
+    document.more.clear();
   }
   switch (format) {
     case Format::table: emit_table(context, document); break;

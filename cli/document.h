@@ -11,11 +11,17 @@
 
 namespace tpsim::cli {
 
+struct NamedTable {
+  std::string title;
+  Table table;
+};
+
 struct Document {
   std::string title;
   std::vector<std::string> heading;  // lines before the table, for people
   Table table;
   std::vector<std::string> notes;  // lines after it
+  std::vector<NamedTable> more;    // for people, after the notes
   std::function<void(JsonWriter&)> json;
 };
 

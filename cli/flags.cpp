@@ -192,13 +192,14 @@ Result<void> set_fields(Options& options, Text value) {
 Result<void> set_detail(Options& options, Text value) {
   for (const auto& part : split_list(value)) {
     const bool all = part == "all";
-    if (!all && part != "shards" && part != "events" && part != "ops" && part != "layers") {
-      return usage_error("\"" + part + "\" is not one of shards, events, ops, layers, all");
+    if (!all && part != "shards" && part != "events" && part != "ops" && part != "layers" && part != "chunks") {
+      return usage_error("\"" + part + "\" is not one of shards, events, ops, layers, chunks, all");
     }
     options.details.shards |= all || part == "shards";
     options.details.events |= all || part == "events";
     options.details.ops |= all || part == "ops";
     options.details.layers |= all || part == "layers";
+    options.details.chunks |= all || part == "chunks";
   }
   return {};
 }
@@ -306,6 +307,9 @@ constexpr std::array kFlags = {
          set_number<&Options::context, 1, kMaxTokens>},
     Flag{"gen", 0, "N", kWork, kWorkloadFlags | kRunFlags, "tokens to generate: --ctx becomes prompt + N",
          set_number<&Options::generate, 1, kMaxTokens>},
+    Flag{"chunk", 0, "N", kWork, kWorkloadFlags,
+         "prefill in passes of N tokens of each sequence (default: the whole prompt in one)",
+         set_number<&Options::chunk, 1, kMaxTokens>},
     Flag{"dtype", 0, "TYPE", kWork, kDtypeFlags, "of the weights (default: the config's, else bf16)",
          set_dtype<&Options::dtype>},
     Flag{"kv-dtype", 0, "TYPE", kWork, kWorkloadFlags, "of the KV cache (default: that of the activations)",
@@ -334,8 +338,8 @@ constexpr std::array kFlags = {
     Flag{"optimizer-dtype", 0, "TYPE", kWork, kTrainingFlags, "train: type of Adam's two moments (default: fp32)",
          set_state_dtype<&TrainingOptions::optimizer>},
 
-    Flag{"detail", 0, "PARTS", kAct, kReportFlags, "large parts of the JSON document: shards,events,ops,layers or all",
-         set_detail},
+    Flag{"detail", 0, "PARTS", kAct, kReportFlags,
+         "large parts of the JSON document: shards,events,ops,layers,chunks or all", set_detail},
     Flag{"chart", 0, "", kAct, kReportFlags, "draw speed-up over TP sizes; with -o FILE.svg as a picture",
          set_true<&Options::chart>},
     Flag{"require-fit", 0, "", kAct, kReportFlags, "exit 1 unless every size is right and fits",

@@ -26,7 +26,7 @@ struct TpChoice {
 };
 
 struct Details {
-  bool shards = false, events = false, ops = false, layers = false;
+  bool shards = false, events = false, ops = false, layers = false, chunks = false;
 };
 
 // Of --phase train; what is not given has the defaults of cli/training_report.h.
@@ -69,7 +69,7 @@ struct Options {
 
   // Workload
   Phase phase = Phase::both;
-  std::optional<std::int64_t> batch, prompt, context, generate;
+  std::optional<std::int64_t> batch, prompt, context, generate, chunk;
   std::optional<DType> dtype, kv_dtype;
   TrainingOptions training;
 

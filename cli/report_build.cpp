@@ -44,8 +44,7 @@ const Child* layer_list(const Model& model) {
 }
 
 Report empty_report(Scenario scenario, const Baseline& baseline, int largest) {
-  Report report{
-      std::move(scenario), baseline, {}, {}, std::clamp(largest, kValidLimit, kHighestLimit), {}, {}};
+  Report report{std::move(scenario), baseline, {}, {}, std::clamp(largest, kValidLimit, kHighestLimit), {}, {}};
   report.layers = layer_groups(report.scenario.model());
   return report;
 }

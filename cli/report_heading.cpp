@@ -71,7 +71,8 @@ std::string hardware_line(const Hardware& h, Units units) {
 
 std::string workload_line(const Scenario& s) {
   if (s.phase == Phase::train) return "batch " + std::to_string(s.batch) + ", sequence " + std::to_string(s.prompt);
-  return "batch " + std::to_string(s.batch) + ", prompt " + std::to_string(s.prompt) + ", context " +
+  const std::string in_chunks = s.chunks().passes() > 1 ? " in chunks of " + std::to_string(s.chunk) : "";
+  return "batch " + std::to_string(s.batch) + ", prompt " + std::to_string(s.prompt) + in_chunks + ", context " +
          std::to_string(s.context) + ", KV " + to_string(s.kv_cache);
 }
 

@@ -1,3 +1,4 @@
+#include "cli/passes_output.h"
 #include "cli/report.h"
 #include "cli/report_details.h"
 #include "cli/sha256.h"
@@ -60,11 +61,16 @@ void write_time(JsonWriter& json, const Scenario& scenario, const SizeResult& re
   json.begin_object();
   if (result.prefill) write_prefill(json, *result.prefill);
   if (result.decode) write_decode(json, scenario, *result.decode);
+  write_passes(json, scenario, result);
   json.member("source", to_string((result.decode ? result.decode : result.prefill)->time.source));
   json.end_object();
 }
 
 void write_large_parts(JsonWriter& json, const Model& model, const SizeResult& result, const Details& details) {
+  if (details.chunks && !result.chunks.empty()) {
+    json.key("chunks");
+    write_chunks(json, result.chunks);
+  }
   if (details.ops) {
     json.key("ops");
     write_ops(json, result);
@@ -134,6 +140,8 @@ void write_workload(JsonWriter& json, const Scenario& s) {
   json.member("batch", s.batch);
   json.member("prompt_tokens", s.prompt);
   json.member("context_tokens", s.context);
+  if (s.generate > 0) json.member("generated_tokens", s.generate);
+  if (s.chunk > 0) json.member("chunk_tokens", s.chunk);
   json.member("weight_dtype", to_string(s.weights));
   json.member("kv_dtype", to_string(s.kv_cache));
   json.end_object();

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cli/messages.h"
+#include "cli/passes_output.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "cli/valid_text.h"
@@ -107,6 +108,7 @@ Row row_of(const Report& report, const SizeResult& result, Units units) {
                cell(m.max_kv_tokens)};
   if (report.scenario.phase != Phase::decode) add_prefill(row, result);
   if (report.scenario.phase != Phase::prefill) add_decode(row, report.scenario, result);
+  if (report.scenario.generates()) add_generation(row, result);
   if (result.forward.verdict == Verdict::error) row.note = failure_text(result.forward);
   return row;
 }
@@ -183,6 +185,7 @@ Table report_table(const Report& report, Units units) {
   table.blocks_when_narrow = true;
   table.columns = columns(report, units);
   add_phase_columns(table, report.scenario);
+  if (report.scenario.generates()) add_generation_columns(table);
   for (const SizeResult& result : report.results) table.rows.push_back(row_of(report, result, units));
   return table;
 }

@@ -21,12 +21,10 @@ Result<void> set_lengths(Scenario& s, const Options& options) {
     set_training_lengths(s, options);
     return {};
   }
-  const Lengths lengths = lengths_or_default(options.batch, options.prompt, options.context);
-  s.batch = lengths.batch;
-  s.prompt = lengths.prompt;
-  const std::int64_t generated = options.generate.value_or(0);
+  s = with_lengths(std::move(s),
+                   lengths_or_default(options.batch, options.prompt, options.context, options.generate, options.chunk));
+  const std::int64_t generated = s.generate;
   const std::int64_t least = s.prompt + generated;
-  s.context = options.generate && !options.context ? least : lengths.context;
   if (s.context >= least) return {};
   Error error = usage_error("--ctx " + std::to_string(s.context) + " is shorter than the prompt" +
                             (generated > 0 ? " and what is generated" : "") + ", " + std::to_string(least) + " tokens");
@@ -62,6 +60,8 @@ void list_assumptions(Scenario& s, const Options& options) {
   assume(s, options.prompt.has_value(), "prompt_tokens", std::to_string(s.prompt));
   if (s.phase == Phase::train) return list_training_assumptions(s, options);
   assume(s, options.context || options.generate, "context_tokens", std::to_string(s.context));
+  if (s.generate > 0) assume(s, true, "generated_tokens", std::to_string(s.generate));
+  if (s.chunk > 0) assume(s, true, "chunk_tokens", std::to_string(s.chunk));
   assume(s, options.dtype.has_value(), "weight_dtype", to_string(s.weights));
   assume(s, options.kv_dtype.has_value(), "kv_dtype", to_string(s.kv_cache));
   assume(s, false, "runtime_bytes", std::to_string(s.hardware.runtime_reserve.value));
@@ -149,12 +149,24 @@ Result<void> leave_logits_cut(Scenario& s) {
 }
 
 Lengths lengths_or_default(std::optional<std::int64_t> batch, std::optional<std::int64_t> prompt,
-                           std::optional<std::int64_t> context) {
+                           std::optional<std::int64_t> context, std::optional<std::int64_t> generate,
+                           std::optional<std::int64_t> chunk) {
   Lengths l;
   l.batch = batch.value_or(kDefaultBatch);
   l.prompt = prompt.value_or(context ? std::min(kDefaultPrompt, *context) : kDefaultPrompt);
-  l.context = context.value_or(std::max(kDefaultContext, l.prompt));
+  l.generate = generate.value_or(0);
+  l.chunk = chunk.value_or(0);
+  l.context = context.value_or(generate ? l.prompt + l.generate : std::max(kDefaultContext, l.prompt));
   return l;
+}
+
+Scenario with_lengths(Scenario s, const Lengths& l) {
+  s.batch = l.batch;
+  s.prompt = l.prompt;
+  s.context = l.context;
+  s.generate = l.generate;
+  s.chunk = l.chunk;
+  return s;
 }
 
 const char* to_string(Phase phase) {
@@ -183,9 +195,23 @@ Result<Scenario> load_scenario(const Options& options, ModelInput input, Hardwar
   if (!custom) return custom.error();
   const auto stack = stack_named(options.stack.value_or("forward"), hardware.name);
   if (!stack) return stack.error();
-  Scenario s{std::move(input), std::move(*plan), std::move(*custom), std::move(hardware), *stack,
-             options.dialect,   options.ep,       options.phase,      kDefaultBatch,        kDefaultPrompt,
-             kDefaultContext,   DType::bf16,      DType::bf16,        DType::bf16,          {}};
+  Scenario s{std::move(input),
+             std::move(*plan),
+             std::move(*custom),
+             std::move(hardware),
+             *stack,
+             options.dialect,
+             options.ep,
+             options.phase,
+             kDefaultBatch,
+             kDefaultPrompt,
+             kDefaultContext,
+             0,
+             0,
+             DType::bf16,
+             DType::bf16,
+             DType::bf16,
+             {}};
   if (auto set = set_lengths(s, options); !set) return set.error();
   set_dtypes(s, options);
   list_assumptions(s, options);
@@ -198,6 +224,30 @@ Result<Scenario> load_scenario(const Options& options, ModelInput input, Hardwar
   return s;
 }
 
+namespace {
+
+void set_tokens(Workload& w, const Scenario& s, Pass pass) {
+  const ChunkedPrompt chunks = s.chunks();
+  const std::int64_t whole = chunks.tokens / chunks.chunk;
+  switch (pass) {
+    case Pass::forward: w.tokens = s.prompt; break;
+    case Pass::prefill:
+      w.tokens = chunks.chunk;
+      w.past = chunks.cached(whole - 1);
+      break;
+    case Pass::rest:
+      w.tokens = chunks.tokens % chunks.chunk;
+      w.past = chunks.cached(whole);
+      break;
+    case Pass::decode:
+      w.tokens = 1;
+      w.past = s.context - 1;
+      break;
+  }
+}
+
+}  // namespace
+
 AnalysisRequest request_for(const Scenario& s, int tp, Pass pass) {
   AnalysisRequest request;
   request.dialect = s.dialect;
@@ -207,8 +257,7 @@ AnalysisRequest request_for(const Scenario& s, int tp, Pass pass) {
   request.custom = s.custom;
   Workload& w = request.workload;
   w.batch = s.batch;
-  w.tokens = pass == Pass::decode ? 1 : s.prompt;
-  w.past = pass == Pass::decode ? s.context - 1 : 0;
+  set_tokens(w, s, pass);
   w.all_logits = pass == Pass::forward;
   w.weights = s.weights;
   w.activations = s.activations;

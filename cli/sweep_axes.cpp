@@ -9,16 +9,14 @@
 namespace tpsim::cli {
 namespace {
 
-// Outermost first. The last three are inside a cell.
-constexpr std::array<std::string_view, 12> kAxes = {"model",    "plan", "dialect", "hw",    "stack",  "dtype",
-                                                    "kv-dtype", "ep",   "tp",      "batch", "prompt", "ctx"};
-constexpr std::size_t kInner = 3;
+// Outermost first. The last five are inside a cell.
+constexpr std::array<std::string_view, 14> kAxes = {"model", "plan", "dialect", "hw",     "stack", "dtype", "kv-dtype",
+                                                    "ep",    "tp",   "batch",   "prompt", "chunk", "gen",   "ctx"};
+constexpr std::size_t kInner = 5;
 constexpr std::int64_t kMostPoints = std::int64_t{1} << 40;
 constexpr std::size_t kMostValues = 10'000'000;
 
-bool is_number(std::string_view flag) {
-  return flag == "ep" || flag == "tp" || flag == "batch" || flag == "prompt" || flag == "ctx";
-}
+bool is_number(std::string_view flag) { return flag == "ep" || flag == "tp" || is_length_axis(flag); }
 
 Error bad_range(std::string_view flag, std::string_view text) {
   Error error = usage_error("--" + std::string(flag) + ": \"" + std::string(text) + "\" is no range");
@@ -72,6 +70,8 @@ Result<void> check_values(const Axis& axis) {
 }
 
 }  // namespace
+
+bool is_length_axis(std::string_view flag) { return std::find(kAxes.end() - kInner, kAxes.end(), flag) != kAxes.end(); }
 
 bool is_sweep_axis(std::string_view flag) { return std::find(kAxes.begin(), kAxes.end(), flag) != kAxes.end(); }
 

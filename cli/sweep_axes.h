@@ -18,6 +18,8 @@ struct Axis {
 
 // Flags of a sweep that take lists.
 bool is_sweep_axis(std::string_view flag);
+// Of these, the lengths of the workload: batch, prompt, chunk, gen, ctx.
+bool is_length_axis(std::string_view flag);
 
 // "1,2,4", "1..8" (each), "1..64*2" (times 2), "1Ki..16Ki+1Ki" (steps); names and files by commas. Errors: an empty
 // list, a value that the flag refuses, more than 2^40 points.
@@ -28,12 +30,12 @@ class SweepGrid {
 public:
   explicit SweepGrid(std::vector<Axis> axes);
   std::int64_t points() const { return points_; }
-  // Points that differ in batch, prompt and ctx only are neighbours: how many, and how many such cells there are.
+  // Points that differ in lengths only are neighbours: how many, and how many such cells there are.
   std::int64_t points_per_cell() const { return per_cell_; }
   std::int64_t cells() const { return points_ / per_cell_; }
   // The options with the values of a cell put in.
   Options options_of(const Options& base, std::int64_t cell) const;
-  // The value of one of the last three axes at a point inside a cell; none where the flag was not given.
+  // The value of an axis of lengths at a point inside a cell; none where the flag was not given.
   std::optional<std::int64_t> value(std::string_view flag, std::int64_t inner) const;
   std::optional<std::int64_t> largest(std::string_view flag) const;
 

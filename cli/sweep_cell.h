@@ -5,13 +5,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "cli/batch_memory.h"
+#include "cli/rank_memory_line.h"
 #include "cli/scenario.h"
 #include "cli/size_result.h"
 
 namespace tpsim::cli {
+
+struct SweepGeneration {
+  Seconds time{}, low{}, high{}, first_token{}, per_token{};
+  double tokens_per_s = 0, speedup = 0;
+  bool operator==(const SweepGeneration&) const = default;
+};
 
 struct SweepTime {
   Seconds time{}, low{}, high{};
@@ -28,6 +35,7 @@ struct SweepResult {
   std::string reason;  // codes that decide the verdict, or why there are no figures
   MemoryFit memory;    // without max_kv_tokens
   std::optional<SweepTime> prefill, decode;
+  std::optional<SweepGeneration> generation;
 };
 
 class SweepCell {
@@ -45,25 +53,27 @@ private:
   Result<SweepResult> analysed(const Lengths& lengths);
   Result<SweepResult> scaled(const Lengths& lengths);
   Result<const Bases*> bases(const Lengths& lengths);
-  SweepTime timed(const Analysis& analysis, const Analysis& alone, const Load& load);
+  void predict_prefill(const Bases& bases, const Lengths& lengths);
+  Generation predict_generation(const Lengths& lengths);
   bool both_ways_agree(const Lengths& lengths);
-  Result<BatchMemory> memory_by_batch(const Lengths& lengths, Pass pass) const;
+  Result<RankMemoryLine> memory_by_batch(const Lengths& lengths, Pass pass) const;
   Result<MemoryFit> memory(const Bases& bases, const Lengths& lengths);
-  Result<const BatchMemory*> decode_memory(const Lengths& lengths);
+  Result<const RankMemoryLine*> decode_memory(const Lengths& lengths);
   Result<void> prepare_decode(const Lengths& lengths);
-  void forget_if_many();
+  void forget_if_many(const Lengths& lengths);
 
   Scenario scenario_;
   int tp_ = 1;
   std::int64_t most_ = 1;  // sequences
   bool scales_ = false;
-  std::map<std::int64_t, std::unique_ptr<Bases>> by_prompt_;
-  std::map<std::int64_t, BatchMemory> decode_by_context_;
+  std::map<std::pair<std::int64_t, std::int64_t>, std::unique_ptr<Bases>> by_prompt_;  // and chunk
+  std::map<std::int64_t, RankMemoryLine> decode_by_context_;
   std::optional<Analysis> decode_, decode_alone_;
   std::optional<Predictor> predictor_, alone_;
   std::int64_t predicted_ = 0;
   Lengths last_prefill_{0, 0, 0};  // neighbours differ in ctx, which prefill does not read
-  SweepTime prefill_;
+  Prediction prefill_;
+  Seconds prefill_alone_{};
 
 public:
   SweepCell(SweepCell&&) noexcept;

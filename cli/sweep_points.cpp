@@ -5,12 +5,15 @@
 namespace tpsim::cli {
 
 Lengths lengths_at(const SweepGrid& grid, std::int64_t inner) {
-  return lengths_or_default(grid.value("batch", inner), grid.value("prompt", inner), grid.value("ctx", inner));
+  const auto at = [&](const char* flag) { return grid.value(flag, inner); };
+  return lengths_or_default(at("batch"), at("prompt"), at("ctx"), at("gen"), at("chunk"));
 }
 
 Lengths largest_lengths(const SweepGrid& grid) {
-  Lengths most = lengths_or_default(grid.largest("batch"), grid.largest("prompt"), grid.largest("ctx"));
+  const auto of = [&](const char* flag) { return grid.largest(flag); };
+  Lengths most = lengths_or_default(of("batch"), of("prompt"), of("ctx"), of("gen"), of("chunk"));
   most.prompt = std::min(most.prompt, most.context);
+  most.generate = std::min(most.generate, most.context - most.prompt);
   return most;
 }
 

@@ -6,7 +6,7 @@
 namespace tpsim::cli {
 namespace {
 
-constexpr std::size_t kMemoryCells = 9, kPrefillCells = 5, kDecodeCells = 7;
+constexpr std::size_t kMemoryCells = 9, kPrefillCells = 5, kDecodeCells = 7, kGenerationCells = 7;
 
 std::string plan_name(const Scenario& s) {
   switch (s.plan.choice.kind) {
@@ -50,6 +50,14 @@ void add_decode(Row& row, const std::optional<SweepTime>& t, std::int64_t batch)
   row.cells.push_back({std::string(to_string(t->source)), "", Style::plain});
 }
 
+void add_generation(Row& row, const std::optional<SweepGeneration>& g) {
+  if (!g) return add_nothing(row, kGenerationCells);
+  for (const Seconds s : {g->time, g->low, g->high, g->first_token}) row.cells.push_back(number(microseconds(s), 3));
+  row.cells.push_back(g->per_token.count() > 0 ? number(microseconds(g->per_token), 3) : Cell{});
+  row.cells.push_back(number(g->tokens_per_s, 3));
+  row.cells.push_back(number(g->speedup, 4));
+}
+
 }  // namespace
 
 Table sweep_table() {
@@ -67,6 +75,8 @@ Table sweep_table() {
                             "batch",
                             "prompt",
                             "ctx",
+                            "gen",
+                            "chunk",
                             "verdict",
                             "reason",
                             "fits",
@@ -89,7 +99,14 @@ Table sweep_table() {
                             "tokens_per_s",
                             "speedup",
                             "comm_share",
-                            "source"})
+                            "source",
+                            "generation_us",
+                            "generation_low_us",
+                            "generation_high_us",
+                            "first_token_us",
+                            "per_token_us",
+                            "generation_tokens_per_s",
+                            "generation_speedup"})
     table.columns.push_back({field, field});
   return table;
 }
@@ -97,8 +114,9 @@ Table sweep_table() {
 Row sweep_row(const Scenario& s, int tp, const SweepResult& r) {
   const auto text = [](std::string value) { return Cell{std::move(value), "", Style::plain}; };
   const auto whole = [](std::int64_t value) { return Cell{value, "", Style::plain}; };
+  const auto asked = [&](std::int64_t value) { return value > 0 ? whole(value) : Cell{}; };
   Row row;
-  row.cells.reserve(36);
+  row.cells.reserve(45);
   row.cells = {text(s.input.source.id),
                text(plan_name(s)),
                text(to_string(s.dialect)),
@@ -112,6 +130,8 @@ Row sweep_row(const Scenario& s, int tp, const SweepResult& r) {
                whole(r.lengths.batch),
                whole(r.lengths.prompt),
                whole(r.lengths.context),
+               asked(r.lengths.generate),
+               asked(r.lengths.chunk),
                text(to_string(r.verdict)),
                text(r.reason)};
   if (r.memory.total > 0)
@@ -120,6 +140,7 @@ Row sweep_row(const Scenario& s, int tp, const SweepResult& r) {
     add_nothing(row, kMemoryCells);
   add_prefill(row, r.prefill);
   add_decode(row, r.decode, r.lengths.batch);
+  add_generation(row, r.generation);
   return row;
 }
 

@@ -39,7 +39,7 @@ struct CollectiveTime {
 enum class TimePart { gemm, wide_gemm, attention, prompt_attention, experts, wide_experts, small, collective };
 inline constexpr std::size_t kTimeParts = 8;
 
-// One forward pass.
+// One forward pass, or several one after the other.
 struct Prediction {
   Seconds total{}, compute{}, communication{};
   Seconds host{};                            // of `total`: neither kernels nor collectives

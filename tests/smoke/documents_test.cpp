@@ -34,6 +34,8 @@ TEST_CASE("documents: report in every detail, for dense and expert models, right
   check_document("report -m microsoft/Phi-3-mini-4k-instruct --tp 4 --detail shards --dialect 4.57", "report");
   check_document("report -m llama-3.1-8b --tp 2 --phase decode --detail events " + std::string(kBadPlan), "report");
   check_document("report -m gpt2 --tp 1,2", "report");
+  check_document("report -m llama-3.1-8b --tp 2 --prompt 1000 --chunk 300 --gen 50 --detail chunks", "report");
+  check_document("fit -m llama-3.1-8b --gpus 2 --prompt 1000 --chunk 300 --gen 50", "fit");
 }
 
 TEST_CASE("documents: evaluate, and a profile that calibrate writes", "[schema]") {
@@ -58,7 +60,9 @@ TEST_CASE("documents: timelines, predicted and measured", "[schema]") {
 }
 
 TEST_CASE("documents: rows of a sweep", "[schema]") {
-  const ProgramRun run = run_tpsim("sweep -m llama-3.1-8b --tp 1,3,8 -b 4 --prompt 512 --ctx 64,4Ki");
+  const ProgramRun run = run_tpsim(
+      "sweep -m llama-3.1-8b --tp 1,3,8 -b 4 --prompt 512 --ctx 64,4Ki --gen 20,1 "
+      "--chunk 512,200");
   CHECK(run.exit == 0);
   std::istringstream lines(run.out);
   int rows = 0;
@@ -67,7 +71,7 @@ TEST_CASE("documents: rows of a sweep", "[schema]") {
     REQUIRE(row.has_value());
     CHECK(validate(*row, load_schema("sweep-row")).empty());
   }
-  CHECK(rows == 6);
+  CHECK(rows == 24);
 }
 
 TEST_CASE("documents: answers of serve", "[schema]") {
@@ -129,7 +133,8 @@ TEST_CASE("documents: run", "[schema]") {
 
 TEST_CASE("documents: measured runs and validation", "[schema]") {
   check_document("run -m tests/fixtures/run/config.json --tp 2 --dtype fp32 --iters 2 --json", "run");
-  check_document("validate --result tests/fixtures/run/tp2.json -m tests/fixtures/run/config.json --json", "validate", 5);
+  check_document("validate --result tests/fixtures/run/tp2.json -m tests/fixtures/run/config.json --json", "validate",
+                 5);
 }
 
 TEST_CASE("documents: errors", "[schema]") {

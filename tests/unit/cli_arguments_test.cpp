@@ -103,7 +103,7 @@ TEST_CASE("arguments: bad values name the flag and what it takes", "[cli]") {
         "--width: \"5\" is not a whole number from 20 to 1000");
   CHECK(refused({"report", "-m", "x", "--set", "=3"}).message == "--set: \"=3\" is not of the form field=value");
   CHECK(refused({"report", "-m", "x", "--detail", "all,foo"}).message ==
-        "--detail: \"foo\" is not one of shards, events, ops, layers, all");
+        "--detail: \"foo\" is not one of shards, events, ops, layers, chunks, all");
   CHECK(refused({"report", "-m", "x", "-o", ""}).message == "--output: the value is empty");
 }
 

@@ -1,5 +1,5 @@
-#include "cli/batch_memory.h"
 #include "cli/ordered_tasks.h"
+#include "cli/rank_memory_line.h"
 #include "cli/sweep_axes.h"
 #include "cli/sweep_cell.h"
 #include "tests/catch.hpp"
@@ -29,15 +29,13 @@ std::vector<Axis> axes_of(std::vector<GivenAxis> given) {
 void check_against_reports(const char* model, int tp) {
   INFO(model << " at TP " << tp);
   const Scenario scenario = scenario_of(model);
-  SweepCell cell(scenario, tp, {40, 1500, 9000});
+  SweepCell cell(scenario, tp, {40, 1500, 9000, 1000, 700});
   CHECK(cell.scales());
-  for (const Lengths l : {Lengths{1, 1, 1}, Lengths{3, 700, 5000}, Lengths{40, 1500, 9000}, Lengths{17, 64, 700}}) {
+  for (const Lengths l : {Lengths{1, 1, 1}, Lengths{3, 700, 5000}, Lengths{40, 1500, 9000}, Lengths{17, 64, 700},
+                          Lengths{2, 1400, 6000, 300, 512}, Lengths{5, 900, 1000, 1, 64}}) {
     const auto swept = cell.result(l);
     REQUIRE(swept);
-    Scenario alone = scenario;
-    alone.batch = l.batch;
-    alone.prompt = l.prompt;
-    alone.context = l.context;
+    const Scenario alone = with_lengths(scenario, l);
     const auto reported = size_up(alone, tp, *measure_baseline(alone));
     REQUIRE(reported);
     CHECK(swept->verdict == reported->forward.verdict);
@@ -49,6 +47,12 @@ void check_against_reports(const char* model, int tp) {
     CHECK(swept->decode->time == reported->decode->time.total);
     CHECK(swept->decode->high == reported->decode->time.high);
     CHECK(swept->decode->speedup == reported->decode->speedup);
+    REQUIRE(
+        (swept->generation.has_value() == (l.generate > 0) && reported->generation.has_value() == (l.generate > 0)));
+    if (!swept->generation) continue;
+    CHECK(swept->generation->time == reported->generation->total.total);
+    CHECK(swept->generation->per_token == reported->generation->per_token);
+    CHECK(swept->generation->speedup == reported->generation->speedup);
   }
 }
 
@@ -86,7 +90,7 @@ TEST_CASE("batch memory: exact between few analyses, also around a bend", "[swee
     rank.activations = std::max<std::int64_t>(1000 + 3 * batch, 7 * batch);  // bends at 250
     return std::vector<RankMemory>{rank};
   };
-  const auto memory = BatchMemory::of(4096, peak);
+  const auto memory = RankMemoryLine::of(4096, peak);
   REQUIRE(memory);
   CHECK(analysed < 40);
   for (std::int64_t batch = 1; batch <= 4096; ++batch)

@@ -1,4 +1,4 @@
-#include "cli/batch_memory.h"
+#include "cli/rank_memory_line.h"
 
 namespace tpsim::cli {
 namespace {
@@ -45,8 +45,8 @@ bool rises_evenly(const Knot& low, const Knot& high) {
 
 }  // namespace
 
-Result<BatchMemory> BatchMemory::of(std::int64_t most, const Analyse& analyse) {
-  BatchMemory memory;
+Result<RankMemoryLine> RankMemoryLine::of(std::int64_t most, const Analyse& analyse) {
+  RankMemoryLine memory;
   if (auto added = memory.add(1, analyse); !added) return added.error();
   if (most <= 1) return memory;
   if (auto added = memory.add(most, analyse); !added) return added.error();
@@ -54,14 +54,14 @@ Result<BatchMemory> BatchMemory::of(std::int64_t most, const Analyse& analyse) {
   return memory;
 }
 
-Result<void> BatchMemory::add(std::int64_t batch, const Analyse& analyse) {
+Result<void> RankMemoryLine::add(std::int64_t batch, const Analyse& analyse) {
   auto ranks = analyse(batch);
   if (!ranks) return ranks.error();
   known_[batch] = std::move(*ranks);
   return {};
 }
 
-Result<void> BatchMemory::settle(std::int64_t low, std::int64_t high, const Analyse& analyse) {
+Result<void> RankMemoryLine::settle(std::int64_t low, std::int64_t high, const Analyse& analyse) {
   if (high - low < 2) return {};
   const std::int64_t middle = low + (high - low) / 2;
   if (auto added = add(middle, analyse); !added) return added;
@@ -74,7 +74,7 @@ Result<void> BatchMemory::settle(std::int64_t low, std::int64_t high, const Anal
   return settle(middle, high, analyse);
 }
 
-Ranks BatchMemory::at(std::int64_t batch) const {
+Ranks RankMemoryLine::at(std::int64_t batch) const {
   const auto high = known_.lower_bound(batch);
   if (high == known_.end()) return known_.rbegin()->second;
   if (high->first == batch || high == known_.begin()) return high->second;

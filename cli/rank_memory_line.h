@@ -1,4 +1,4 @@
-// Memory of the ranks for any number of sequences, from few analyses.
+// Memory of the ranks along a whole number (sequences, chunks of a prompt), from few analyses.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,12 @@
 
 namespace tpsim::cli {
 
-// Peaks are maxima of sums that grow evenly with the batch: convex. So where the middle of two batches lies on the line
-// between them, all batches between do, and the figures are exact; elsewhere the span is halved.
-class BatchMemory {
+// Peaks are maxima of sums that grow evenly with it: convex. So where the middle of two places lies on the line between
+// them, all places between do, and the figures are exact; elsewhere the span is halved.
+class RankMemoryLine {
 public:
   using Analyse = std::function<Result<std::vector<RankMemory>>(std::int64_t batch)>;
-  static Result<BatchMemory> of(std::int64_t most, const Analyse& analyse);
+  static Result<RankMemoryLine> of(std::int64_t most, const Analyse& analyse);
 
   // 1 <= batch <= most.
   std::vector<RankMemory> at(std::int64_t batch) const;
