@@ -74,10 +74,10 @@ struct FindState {
 struct View {
   std::string theme = "dark";
   float font_scale = 1;
-  std::string left = "setup";                                // the tab on the left where there is little room
-  std::string single = "graph";                              // the panel beside it, which follows center and bottom
-  std::string last_center = "graph", last_bottom = "problems";                      // as `single` has seen them
-  std::string center = "graph", bottom = "problems", alone;  // `alone`: one panel over everything
+  std::string left = "setup";                                   // the tab on the left where there is little room
+  std::string single = "graph";                                 // the panel beside it, which follows center and bottom
+  std::string last_center = "graph", last_bottom = "problems";  // as `single` has seen them
+  std::string center = "graph", bottom = "problems", alone;     // `alone`: one panel over everything
   float left_width = 300, right_width = 340, bottom_height = 250;  // at scale 1
   std::string selected;                                            // path of a module
   int layer = -1;                                                  // of it, where one is drawn alone
@@ -101,7 +101,7 @@ struct View {
   std::string typed;    // in the palette, finder or file dialog
   int palette_row = 0;
   std::string module_filter, model_filter, config_filter;
-  std::string picture_panel = "window";     // what the export panel draws
+  std::string picture_panel = "window";       // what the export panel draws
   std::map<std::string, std::string> drafts;  // of form fields that are being typed in
   std::map<std::string, TableState> tables;
   std::string message;  // of the status line

@@ -73,7 +73,8 @@ void scope_choice(App& app, Ui& ui, const ModuleRow& row) {
   ImGui::SameLine(0, ui.px(4));
   if (row.pattern.find('*') == std::string::npos) return;
   if (ui.button("scope-layer", "layer " + std::to_string(at_layer(app, row).first_index), true,
-                "adds a rule for this layer alone", app.view.scope == Scope::layer))
+                "adds a rule for this layer alone; many releases read no index in a rule, then the list says TP201",
+                app.view.scope == Scope::layer))
     app.view.scope = Scope::layer;
 }
 

@@ -28,10 +28,11 @@ std::string report_json(const App& app) {
 std::string trace_json(const App& app) {
   const cli::Report& report = *app.shown();
   const cli::SizeResult& size = report.results.front();
-  cli::TracedRun run{report.scenario.input.source.id, size.forward.plan_name, size.tp, report.scenario.hardware,
-                     report.scenario.stack, {}};
-  for (const auto& [name, phase] : {std::pair<const char*, const std::optional<cli::PhaseResult>*>{"prefill", &size.prefill},
-                                    {"decode", &size.decode}})
+  cli::TracedRun run{report.scenario.input.source.id, size.forward.plan_name, size.tp,
+                     report.scenario.hardware,        report.scenario.stack,  {}};
+  for (const auto& [name, phase] :
+       {std::pair<const char*, const std::optional<cli::PhaseResult>*>{"prefill", &size.prefill},
+        {"decode", &size.decode}})
     if (*phase) run.passes.push_back({name, (*phase)->analysis, (*phase)->time, {}});
   if (run.passes.empty()) return {};
   std::string out;
@@ -93,7 +94,8 @@ void picture_row(App& app, Ui& ui) {
   for (const float scale : {1.0F, 2.0F}) {
     const std::string file = scale > 1 ? "tpsim@2x.png" : "tpsim.png";
     if (scale > 1) ui.flow_button("write " + file);
-    if (ui.button(file.c_str(), "write " + file)) app.want_picture = Picture{file, scale, panel == "window" ? "" : panel};
+    if (ui.button(file.c_str(), "write " + file))
+      app.want_picture = Picture{file, scale, panel == "window" ? "" : panel};
   }
   ui.flow(ui.px(160), 12);
   std::vector<std::string> choices = {"window"};

@@ -99,8 +99,8 @@ Outcome read_path(const std::string& path) {
     if (auto known = json_outcome(*text, path)) return known;
   const auto plan = read_plan(*text, path);
   if (!plan)
-    return failure(base_name(path) +
-                   ": not a config, plan, trace, checkpoint, result or project (" + plan.error().message + ")");
+    return failure(base_name(path) + ": not a config, plan, trace, checkpoint, result or project (" +
+                   plan.error().message + ")");
   return [path, text = *text](App& app) {
     apply(app, add_plan(app.document(), {base_name(path), path, text, false}));
     remember(app, path);

@@ -124,11 +124,12 @@ void print_bench(Host& host, std::int64_t frames, double first_ms) {
   print_times("edit: batch", timed_edits(host, [](Document& d, int i) { d.batch = 9 + i % 2; }));
   if (!host.app().shown()) return;
   const std::string text = plan_text_of(host.app().document(), host.app().shown()->scenario);
-  print_times("edit: plan", timed_edits(host, [&](Document& d, int i) {
-                d.plans.resize(1);
-                d.plans.push_back({"bench", "bench.json", text + std::string(static_cast<std::size_t>(i + 1), '\n'), false});
-                d.edited = 1;
-              }));
+  print_times(
+      "edit: plan", timed_edits(host, [&](Document& d, int i) {
+        d.plans.resize(1);
+        d.plans.push_back({"bench", "bench.json", text + std::string(static_cast<std::size_t>(i + 1), '\n'), false});
+        d.edited = 1;
+      }));
 }
 
 Result<int> run_headless(Startup startup, const cli::Options& o, std::chrono::steady_clock::time_point start) {

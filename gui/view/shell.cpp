@@ -15,8 +15,7 @@ constexpr float kRoomyWidth = 1000, kRoomyHeight = 560;  // at scale 1
 
 std::string tab_label(const App& app, const std::string& name) {
   std::string label = panel_title(name);
-  if (name == "problems" && app.results.a.report)
-    label += " " + std::to_string(app.results.a.report->problems.size());
+  if (name == "problems" && app.results.a.report) label += " " + std::to_string(app.results.a.report->problems.size());
   return label;
 }
 
@@ -203,8 +202,9 @@ void three_columns(App& app, Ui& ui, ImVec2 room) {
   ImGui::SameLine(0, 0);
   with_spacing(spacing, [&] { panel_child(app, ui, "inspector", {right, top}); });
   splitter(ui, "split-bottom", Along::y, v.bottom_height, false, middle + gap + right);
-  with_spacing(spacing,
-               [&] { tabbed(app, ui, "Bottom", kBottomPanels, v.bottom, {middle + gap + right, bottom}, true); });
+  with_spacing(spacing, [&] {
+    tabbed(app, ui, "Bottom", kBottomPanels, v.bottom, {middle + gap + right, bottom}, true);
+  });
   ImGui::EndGroup();
   ImGui::PopStyleVar();
 }

@@ -15,7 +15,7 @@ struct Lane {
   const Timeline* timeline = nullptr;
   const Track* track = nullptr;
   const Timeline* other = nullptr;  // the other side: measured beside predicted
-  PickedSpan place;  // its `span` is not used
+  PickedSpan place;                 // its `span` is not used
   int rank = 0;
   bool joins_ranks = false;  // collectives: flow lines go to the next lane of the kind
 };

@@ -134,8 +134,13 @@ void picked_line(const App& app, Ui& ui, const Shown& shown) {
   if (timeline == nullptr || picked->track >= timeline->tracks.size() ||
       picked->span >= timeline->tracks[picked->track].spans.size())
     return ui.dim("click an event; drag selects an area; Shift, right or middle drag pans; M marks, Shift+M measures");
-  const Lane lane{"", timeline, &timeline->tracks[picked->track],
-                  picked->side == LaneSide::predicted ? shown.measured : shown.predicted, *picked, 0, false};
+  const Lane lane{"",
+                  timeline,
+                  &timeline->tracks[picked->track],
+                  picked->side == LaneSide::predicted ? shown.measured : shown.predicted,
+                  *picked,
+                  0,
+                  false};
   std::string text = span_text(lane, lane.track->spans[picked->span]);
   std::replace(text.begin(), text.end(), '\n', ' ');
   ui.text(text);

@@ -161,8 +161,16 @@ TEST_CASE("graph: a group is unfolded layer by layer, and one layer overridden a
   CHECK(app.what_if.list.front().done);
   REQUIRE(host->click("Inspector/strategies/colwise"));
   CHECK(app.document().plan_a().text.find("model.layers.7.mlp.gate_proj") != std::string::npos);
+}
+
+TEST_CASE("graph: a rule for one layer alone is marked as an exception", "[gui][graph]") {
+  Document d = llama();
+  d.plans = {
+      {"mine.json", "mine.json", R"({"model.layers.7.input_layernorm": "replicated_with_grad_allreduce"})", false}};
+  d.dialect = *parse_dialect("transformers-5.10");
+  auto host = host_of(d);
   bool has_exception = false;
-  for (const DrawnNode& n : app.graph.nodes) has_exception = has_exception || n.is_exception;
+  for (const DrawnNode& n : host->app().graph.nodes) has_exception = has_exception || n.is_exception;
   CHECK(has_exception);
 }
 
