@@ -1,7 +1,10 @@
+#include <optional>
+
 #include "cli/commands.h"
 #include "cli/document.h"
 #include "cli/flags.h"
 #include "cli/inputs.h"
+#include "cli/machine_rows.h"
 #include "cli/output.h"
 #include "cli/text.h"
 #include "cli/trace_rows.h"
@@ -69,6 +72,29 @@ Table errors_table(const CalibrationFit& fit) {
   return table;
 }
 
+Result<void> check_here(const Options& options) {
+  if (options.here && options.hardware) return usage_error("--here measures this machine: leave --hw out");
+  if (options.here || (options.hardware && !options.operands.empty())) return {};
+  Error error = usage_error("calibrate needs --hw and files with measurements, or --here");
+  error.fixes = {"--here", "--hw NAME ROWS.csv"};
+  return error;
+}
+
+Result<Hardware> machine_of(const Options& options, std::optional<MachineRows>& here) {
+  const DType dtype = options.dtype.value_or(DType::fp32);
+  if (dtype != DType::fp32 && dtype != DType::bf16) return usage_error("--here measures fp32 or bf16");
+  auto measured = measure_machine(dtype);
+  if (!measured) return measured.error();
+  here = *std::move(measured);
+  return here->machine;
+}
+
+void keep_machine(const MachineRows& here, Calibration& calibration) {
+  calibration.machine_text = here.machine_text;
+  calibration.stack = here.stack;
+  calibration.provenance = here.provenance;
+}
+
 Result<int> run(Context& context) {
   const Options& options = context.options;
   if (!options.output) {
@@ -76,9 +102,12 @@ Result<int> run(Context& context) {
     error.fixes = {"-o profile.json"};
     return error;
   }
-  const auto hardware = load_hardware_input(options);
+  if (auto known = check_here(options); !known) return known.error();
+  std::optional<MachineRows> here;
+  auto hardware = options.here ? machine_of(options, here) : load_hardware_input(options);
   if (!hardware) return hardware.error();
   Inputs inputs;
+  if (here) inputs.tables = here->tables;
   for (const std::string& path : options.operands)
     if (auto added = add_file(inputs, path); !added) return added.error();
   if (!inputs.traces.empty()) {
@@ -87,8 +116,9 @@ Result<int> run(Context& context) {
     std::move(rows->tables.begin(), rows->tables.end(), std::back_inserter(inputs.tables));
     std::move(rows->notes.begin(), rows->notes.end(), std::back_inserter(inputs.notes));
   }
-  const auto fit = calibrate(inputs.tables, inputs.sweeps, *hardware);
+  auto fit = calibrate(inputs.tables, inputs.sweeps, *hardware);
   if (!fit) return fit.error();
+  if (here) keep_machine(*here, fit->calibration);
   if (auto written = write_file(*options.output, to_json(fit->calibration)); !written) return written.error();
   context.output_written = true;
   context.out += to_text(errors_table(*fit), context.terminal, !options.no_header);
@@ -96,7 +126,8 @@ Result<int> run(Context& context) {
   for (const auto& note : inputs.notes) context.err += note + "\n";
   for (const CalibratedFamily& family : fit->families)
     for (const auto& note : family.notes) context.err += family.family + ": " + note + "\n";
-  context.err += "Next: tpsim report ... --hw " + hardware->name + " --profile " + *options.output + "\n";
+  const std::string named = here ? "" : "--hw " + hardware->name + " ";
+  context.err += "Next: tpsim report ... " + named + "--profile " + *options.output + "\n";
   return kExitYes;
 }
 
@@ -107,14 +138,14 @@ Command calibrate_command() {
   command.name = "calibrate";
   command.summary = "fit a profile to your own measurements";
   command.operands = "ROWS.csv|NCCL_TESTS.txt|TRACE.json[.gz]...";
-  command.min_operands = 1;
+  command.min_operands = 0;
   command.max_operands = 64;
-  command.flags = kHardwareFlags;
-  command.required = {"hw"};
-  command.in_usage = {"output"};
+  command.flags = kHardwareFlags | kDtypeFlags | kCalibrateFlags;
+  command.in_usage = {"hw", "here", "output"};
   command.examples = {{"tpsim calibrate --hw h100-sxm gemm.csv all_reduce_perf.txt -o mine.json", ""},
                       {"tpsim calibrate --hw h200 rank0.pt.trace.json.gz rank1.pt.trace.json.gz -o mine.json",
                        "traces of the PyTorch profiler"},
+                      {"tpsim calibrate --here -o here.json", "this machine, with the kernels of tpsim run"},
                       {"tpsim report -m llama-3.1-70b --hw h100-sxm --profile mine.json", "uses it"}};
   command.description =
       "Rows in the form that tpsim evaluate reads (gemm, elementwise, attention, mla, collective; times in "

@@ -68,7 +68,7 @@ Result<TracedRun> measured_run(const Options& given) {
   if (!options->hardware) options->hardware = kDefaultOfRuns;
   auto hardware = load_hardware_input(*options);
   if (!hardware) return hardware.error();
-  const auto stack = stack_named(options->stack.value_or("forward"), hardware->name);
+  const auto stack = load_stack(*options, *hardware);
   if (!stack) return stack.error();
   TracedRun run{setup.model.source.id, "", setup.tp, *hardware, *stack, {}};
   Predictor predictor(*hardware, {*stack, {}});

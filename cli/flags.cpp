@@ -284,6 +284,8 @@ constexpr std::array kFlags = {
          set_number<&Options::iterations, 1, 10'000>},
     Flag{"warmup", 0, "N", kAct, kRunFlags, "passes before those that are measured (default: 3)",
          set_number<&Options::warmup, 0, 10'000>},
+    Flag{"here", 0, "", kAct, kCalibrateFlags, "measure this machine with the kernels of tpsim run: about a minute",
+         set_true<&Options::here>},
     Flag{"result", 0, "FILE", kIn, kValidateFlags | kTraceFlags, "what tpsim run --iters N -o FILE.json has written",
          set_text<&Options::result>},
     Flag{"tolerance", 0, "PERCENT", kAct, kValidateFlags,

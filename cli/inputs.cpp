@@ -151,10 +151,29 @@ Result<void> use_profile(Hardware& hardware, const std::string& path) {
   return {};
 }
 
+Result<Stack> load_stack(const Options& options, const Hardware& hardware) {
+  if (!options.stack && hardware.own_profile && hardware.own_profile->stack) return *hardware.own_profile->stack;
+  return stack_named(options.stack.value_or("forward"), hardware.name);
+}
+
+namespace {
+
+// --hw, else what the profile was measured on.
+Result<Hardware> named_hardware(const Options& options) {
+  if (const std::string* const own = given_text(options, "hw")) return read_hardware(*own, *options.hardware);
+  if (options.profile && !options.hardware) {
+    Hardware of_profile;
+    if (auto used = use_profile(of_profile, *options.profile); !used) return used.error();
+    if (of_profile.own_profile->machine) return *of_profile.own_profile->machine;
+    if (!of_profile.own_profile->hardware.empty()) return load_hardware(of_profile.own_profile->hardware);
+  }
+  return load_hardware(options.hardware.value_or(kDefaultHardware));
+}
+
+}  // namespace
+
 Result<Hardware> load_hardware_input(const Options& options) {
-  const std::string* const own = given_text(options, "hw");
-  auto hardware = own != nullptr ? read_hardware(*own, *options.hardware)
-                                 : load_hardware(options.hardware.value_or(kDefaultHardware));
+  auto hardware = named_hardware(options);
   if (!hardware) return hardware;
   if (options.link) {
     const auto link = find_link(*options.link, hardware->link);

@@ -11,6 +11,7 @@
 #include "core/result.h"
 #include "core/strategy.h"
 #include "sim/hardware.h"
+#include "sim/stack.h"
 
 namespace tpsim::cli {
 
@@ -25,6 +26,8 @@ Result<StrategySet> load_strategies(const Options& options);
 // --hw (h100-sxm without it) with --gpus, --nodes and --link applied.
 inline constexpr char kDefaultHardware[] = "h100-sxm";
 Result<Hardware> load_hardware_input(const Options& options);
+// --stack, else that of the profile, else none.
+Result<Stack> load_stack(const Options& options, const Hardware& hardware);
 // Puts a calibration file in the place of the built-in set.
 Result<void> use_profile(Hardware& hardware, const std::string& path);
 

@@ -193,7 +193,7 @@ Result<Scenario> load_scenario(const Options& options, ModelInput input, Hardwar
   if (!plan) return plan.error();
   auto custom = load_strategies(options);
   if (!custom) return custom.error();
-  const auto stack = stack_named(options.stack.value_or("forward"), hardware.name);
+  const auto stack = load_stack(options, hardware);
   if (!stack) return stack.error();
   Scenario s{std::move(input),
              std::move(*plan),

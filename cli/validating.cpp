@@ -83,10 +83,10 @@ Result<void> take_stored(const StoredRun& run, const Options& options, Validated
 
 Result<void> predict_and_compare(const Options& options, Validated& v) {
   Options on = options;
-  if (!on.hardware) on.hardware = kThisKind;
+  if (!on.hardware && !on.profile) on.hardware = kThisKind;
   auto hardware = load_hardware_input(on);
   if (!hardware) return hardware.error();
-  const auto stack = stack_named(options.stack.value_or("forward"), hardware->name);
+  const auto stack = load_stack(options, *hardware);
   if (!stack) return stack.error();
   v.hardware = hardware->name;
   v.stack = stack->name;

@@ -34,6 +34,21 @@ Result<void> set_family(std::optional<Family>& family, Result<Family> read) {
   return {};
 }
 
+Result<void> set_machine(Calibration& c, const Value& value) {
+  c.machine_text = to_json(value);
+  auto machine = read_hardware(c.machine_text, c.origin);
+  if (!machine) return machine.error();
+  c.machine = std::make_shared<const Hardware>(*std::move(machine));
+  return {};
+}
+
+Result<void> set_stack(Calibration& c, const Value& value) {
+  auto stack = read_stack_entry(value, c.origin, "tpsim");
+  if (!stack) return stack.error();
+  c.stack = *std::move(stack);
+  return {};
+}
+
 Result<void> set_member(Calibration& c, const std::string& key, const Value& value) {
   if (key == "calibration") return set_text(c.name, key, value);
   if (key == "hardware") return set_text(c.hardware, key, value);
@@ -43,6 +58,12 @@ Result<void> set_member(Calibration& c, const std::string& key, const Value& val
   if (key == "mla") return set_family(c.mla, read_attention_calibration(value, key));
   if (key == "moe") return set_family(c.moe, read_moe_calibration(value));
   if (key == "collectives") return set_family(c.collectives, read_collective_calibration(value));
+  if (key == "machine") return set_machine(c, value);
+  if (key == "stack") return set_stack(c, value);
+  if (key == "provenance") {
+    c.provenance = to_json(value);
+    return {};
+  }
   return input_error("\"" + key + "\" is not a member of a calibration");
 }
 
@@ -122,7 +143,14 @@ std::string to_json(const Calibration& c) {
   if (c.mla) object.emplace_back("mla", to_value(*c.mla));
   if (c.moe) object.emplace_back("moe", to_value(*c.moe));
   if (c.collectives) object.emplace_back("collectives", to_value(*c.collectives));
-  return to_json(Value{std::move(object)}) + "\n";
+  std::string text = to_json(Value{std::move(object)});
+  const auto add = [&](const char* name, const std::string& json) {
+    if (!json.empty()) text.insert(text.size() - 1, std::string(",\"") + name + "\":" + json);
+  };
+  add("machine", c.machine_text);
+  add("stack", c.stack ? to_json(*c.stack) : "");
+  add("provenance", c.provenance);
+  return text + "\n";
 }
 
 Result<void> check_calibration(const Hardware& hardware) {

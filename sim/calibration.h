@@ -16,6 +16,7 @@
 #include "sim/kernels/gemm.h"
 #include "sim/kernels/moe.h"
 #include "sim/network/collectives.h"
+#include "sim/stack.h"
 
 namespace tpsim {
 
@@ -28,6 +29,11 @@ struct Calibration {
   std::optional<AttentionCalibration> attention, mla;
   std::optional<MoeCalibration> moe;
   std::optional<CollectiveCalibration> collectives;
+  // Of a profile that was measured as a whole (`tpsim calibrate --here`).
+  std::shared_ptr<const Hardware> machine;
+  std::string machine_text;  // its JSON
+  std::optional<Stack> stack;
+  std::string provenance;  // JSON object
 };
 
 // A built-in set; the same object for every call. Errors: unknown (with the sets there are), a faulty file.

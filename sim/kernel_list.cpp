@@ -90,7 +90,7 @@ public:
     }
     const bool ends_small =
         small_ >= 0 && out_.kernels[static_cast<std::size_t>(small_)].call.kind == KernelKind::addition;
-    if (s_.norm_follows && ends_small) out_.kernels[static_cast<std::size_t>(small_)].call.joined = true;
+    if (s_.fuses && s_.norm_follows && ends_small) out_.kernels[static_cast<std::size_t>(small_)].call.joined = true;
   }
 
 private:
@@ -162,7 +162,7 @@ private:
 
   void add_product(std::size_t i) {
     const Operation& op = operation(i);
-    if (product_ >= 0 &&
+    if (s_.fuses && product_ >= 0 &&
         same_input(operation(static_cast<std::size_t>(out_.kernels[static_cast<std::size_t>(product_)].first)), op)) {
       out_.kernels[static_cast<std::size_t>(product_)].call.n += op.n;
       return join(i, product_);
@@ -179,7 +179,7 @@ private:
 
   void add_small(std::size_t i) {
     const Operation& op = operation(i);
-    if (small_ < 0) {
+    if (small_ < 0 || !s_.fuses) {
       start(i, moved(small_kind(op), i, own_bytes(op)));
       small_ = latest();
     } else {

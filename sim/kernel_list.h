@@ -61,6 +61,7 @@ struct TraceSetting {
   int expert_ranks = 1;       // ranks that the experts are spread over
   bool norm_follows = false;  // the next trace begins with a norm, which takes a trailing addition in
   bool is_head = false;       // behind the layers
+  bool fuses = true;          // small operations share a kernel, and so do products of one input
 };
 
 // Operations that share a kernel in every optimised stack are one kernel:

@@ -22,8 +22,9 @@ ElementwiseOp operation_of(const KernelCall& c) {
     case KernelKind::rope: return ElementwiseOp::rope;
     case KernelKind::activation: {
       // One input and one output of a width, or two inputs.
-      const double per_output = c.rows > 0 && c.n > 0 ? d(c.bytes) / (d(c.rows) * d(c.n)) : 0;
-      return per_output > 5 ? ElementwiseOp::silu_mul : ElementwiseOp::gelu;
+      const double element = element_bits(c.activations) / 8.0;
+      const double per_output = c.rows > 0 && c.n > 0 ? d(c.bytes) / (d(c.rows) * d(c.n) * element) : 0;
+      return per_output > 2.5 ? ElementwiseOp::silu_mul : ElementwiseOp::gelu;
     }
     case KernelKind::embedding: return ElementwiseOp::embedding;
     case KernelKind::gemm:

@@ -261,7 +261,9 @@ void Predictor::State::add_kernels(const Analysis& analysis, const Load& load, i
                                    Sums& sums, Prediction* p) {
   const Trace& t = trace_at(analysis, trace);
   const Precision precision = options.precision.value_or(precision_of(analysis.workload));
-  list_kernels(t, {analysis.workload, load, precision, analysis.parallelism.ep, passes.norm_follows, passes.is_head},
+  list_kernels(t,
+               {analysis.workload, load, precision, analysis.parallelism.ep, passes.norm_follows, passes.is_head,
+                options.stack.fuses},
                list);
   for (const Kernel& kernel : list.kernels)
     sums.add(time_of(kernel.call), static_cast<double>(passes.count), kernel.call);
@@ -315,6 +317,7 @@ double Predictor::State::total_us(const Analysis& analysis, const Load& load, co
   const bool eager = stack.launch_us > 0 && (!prompts || !stack.graphs_in_prefill);
   double busy = sums.compute_us + sums.communication_us;
   if (eager) busy = std::max(busy, stack.launch_us * static_cast<double>(sums.kernels));
+  busy += stack.operation_us * static_cast<double>(sums.kernels);
   return busy + host_us(stack, load, analysis.ranks(), prompts);
 }
 

@@ -54,6 +54,7 @@ constexpr NumberField kNumbers[] = {
     {"sequence_us", &Stack::sequence_us},
     {"rank_us", &Stack::rank_us},
     {"launch_us", &Stack::launch_us},
+    {"operation_us", &Stack::operation_us},
     {"prefill_us", &Stack::prefill_us},
     {"prompt_share", &Stack::prompt_share},
     {"gemm_factor", &Stack::gemm_factor},
@@ -99,12 +100,22 @@ Result<void> set_member(StackEntry& entry, const std::string& key, const Value& 
     entry.unversioned = *flag;
   } else if (key == "graphs_in_prefill" && flag != nullptr) {
     entry.stack.graphs_in_prefill = *flag;
+  } else if (key == "fuses" && flag != nullptr) {
+    entry.stack.fuses = *flag;
   } else if (key == "static_scales" && flag != nullptr) {
     entry.stack.static_scales = *flag;
   } else {
     return wrong(file, "\"" + key + "\" is not a member of a stack, or not of its type");
   }
   return {};
+}
+
+Result<StackEntry> read_entry(const ValueObject& members, const std::string& file, const std::string& name) {
+  StackEntry entry;
+  entry.stack.name = name;
+  for (const auto& [key, member] : members)
+    if (auto set = set_member(entry, key, member, file); !set) return set.error();
+  return entry;
 }
 
 Result<StackFile> read_stack(std::string_view text, const std::string& file, const std::string& name) {
@@ -123,11 +134,9 @@ Result<StackFile> read_stack(std::string_view text, const std::string& file, con
   for (const Value& value : std::get<ValueList>(versions->data)) {
     const auto* members = std::get_if<ValueObject>(&value.data);
     if (members == nullptr) return wrong(file, "\"versions\" holds objects");
-    StackEntry entry;
-    entry.stack.name = name;
-    for (const auto& [key, member] : *members)
-      if (auto set = set_member(entry, key, member, file); !set) return set.error();
-    stack.entries.push_back(std::move(entry));
+    auto entry = read_entry(*members, file, name);
+    if (!entry) return entry.error();
+    stack.entries.push_back(*std::move(entry));
   }
   if (stack.entries.empty()) return wrong(file, "\"versions\" is empty");
   return stack;
@@ -171,7 +180,28 @@ Error unknown_stack(std::string_view framework) {
   return error;
 }
 
+std::string members_of(const Stack& stack) {
+  std::string text;
+  for (const NumberField& field : kNumbers)
+    if (const double value = stack.*field.member; value != Stack{}.*field.member)
+      text += "\"" + std::string(field.name) + "\": " + to_json(shortened(value)) + ", ";
+  if (!stack.fuses) text += "\"fuses\": false, ";
+  if (stack.static_scales) text += "\"static_scales\": true, ";
+  text += "\"all_reduce\": " + to_json(Value{stack.all_reduce});
+  return text + ",\n      \"origin\": " + to_json(Value{stack.origin});
+}
+
 }  // namespace
+
+Result<Stack> read_stack_entry(const Value& value, const std::string& file, const std::string& name) {
+  const auto* members = std::get_if<ValueObject>(&value.data);
+  if (members == nullptr) return wrong(file, "\"stack\" is not an object");
+  auto entry = read_entry(*members, file, name);
+  if (!entry) return entry.error();
+  return entry->stack;
+}
+
+std::string to_json(const Stack& stack) { return "{ " + members_of(stack) + " }"; }
 
 Result<std::vector<StackFile>> read_stack_files() {
   std::vector<StackFile> files;
@@ -222,12 +252,7 @@ std::string to_json(const StackFile& file) {
     if (!entry.contains.empty()) text += "\"contains\": " + to_json(Value{entry.contains}) + ", ";
     if (!entry.hardware.empty()) text += "\"hardware\": " + to_json(Value{entry.hardware}) + ", ";
     if (entry.unversioned) text += "\"unversioned\": true, ";
-    for (const NumberField& field : kNumbers)
-      if (const double value = entry.stack.*field.member; value != Stack{}.*field.member)
-        text += "\"" + std::string(field.name) + "\": " + to_json(shortened(value)) + ", ";
-    if (entry.stack.static_scales) text += "\"static_scales\": true, ";
-    text += "\"all_reduce\": " + to_json(Value{entry.stack.all_reduce});
-    text += ",\n      \"origin\": " + to_json(Value{entry.stack.origin}) + " }";
+    text += members_of(entry.stack) + " }";
   }
   return text + " ] }\n";
 }

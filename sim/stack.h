@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/value.h"
 #include "sim/estimate.h"
 
 namespace tpsim {
@@ -22,6 +23,9 @@ struct Stack {
   bool graphs_in_prefill = false;  // else prompts are launched one kernel after the other
   double prefill_us = 0;           // more host time of a pass with prompts
   double prompt_share = 1;         // of the work on prompts that decoding sequences wait for (0: other GPUs do it)
+  // Time between two kernels: an executor that waits for each. Added for every kernel.
+  double operation_us = 0;
+  bool fuses = true;  // joins small operations into one kernel; else each is a kernel of its own
   // Time of its kernels over that of the kernels measured for the calibration.
   double gemm_factor = 1, wide_gemm_factor = 1;  // products of few rows, which read weights; of many, which compute
   double attention_factor = 1, prompt_attention_factor = 1;  // one query per sequence; many
@@ -71,5 +75,8 @@ struct StackPlace {
 std::optional<StackPlace> find_entry(const std::vector<StackFile>& files, std::string_view framework,
                                      std::string_view hardware = {});
 std::string to_json(const StackFile& file);
+// One entry by itself, as a profile holds it.
+Result<Stack> read_stack_entry(const Value& value, const std::string& file, const std::string& name);
+std::string to_json(const Stack& stack);
 
 }  // namespace tpsim

@@ -7,7 +7,9 @@ namespace {
 
 constexpr double kLatent = 512, kRope = 64, kLatentKey = 192, kLatentValue = 128;
 
-double element_bytes(std::string_view cache) { return cache.starts_with("fp8") || cache.starts_with("int8") ? 1 : 2; }
+double element_bytes(std::string_view cache) {
+  return cache.starts_with("fp8") || cache.starts_with("int8") ? 1 : cache == "fp32" ? 4 : 2;
+}
 
 // The columns that both forms share.
 struct CommonColumns {
@@ -61,7 +63,7 @@ Result<std::vector<AttentionRow>> read_attention_rows(const MeasuredTable& table
     s.heads = *q;
     s.kv_heads = *kv;
     s.key_dim = s.value_dim = *d;
-    s.kv_bytes = 2 * *d * element_bytes(row->cache);
+    s.kv_bytes = 2 * *d * element_bytes(common.cache.text(line));
     s.window = std::max(0.0, *w);
     row->kind = attention_kind(s, false);
     rows.push_back(std::move(*row));
