@@ -65,7 +65,7 @@ Result<TracedRun> measured_run(const Options& given) {
   RunSetup setup;
   if (auto loaded = load_planned_model(*options, setup); !loaded) return loaded.error();
   if (auto same = check_same_inputs(*stored, setup); !same) return same.error();
-  if (!options->hardware) options->hardware = kDefaultOfRuns;
+  if (!options->hardware && !options->profile) options->hardware = kDefaultOfRuns;
   auto hardware = load_hardware_input(*options);
   if (!hardware) return hardware.error();
   const auto stack = load_stack(*options, *hardware);
