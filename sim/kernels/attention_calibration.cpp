@@ -67,7 +67,8 @@ AttentionModel start_model(const AttentionCalibration* prior, const Hardware& ha
 
 void set_bands(AttentionFit& fit, std::span<const AttentionRow> rows) {
   std::vector<double> at, errors;
-  for (const auto* held : {&fit.heads, &fit.levels})
+  // Levels of two sizes are left out, so each row stands there twice: head counts count as much.
+  for (const auto* held : {&fit.heads, &fit.heads, &fit.levels})
     for (const HeldAttention& h : *held) {
       at.push_back(std::log2(h.us));
       errors.push_back(std::log(rows[h.row].us / h.us));

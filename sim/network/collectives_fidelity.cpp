@@ -12,17 +12,24 @@ std::string key_of(const MeasuredCollective& r, const char* left_out) {
   return key + ", " + left_out;
 }
 
+// As for rank counts that were not measured.
+CollectiveCalibration at_other_ranks(CollectiveCalibration fitted) {
+  for (CollectiveNetwork& network : fitted.networks)
+    for (CollectiveModel& model : network.models) model.band = {};
+  return fitted;
+}
+
 void add_lines(std::span<const HeldOutRow> rows, const char* left_out, const Hardware& hardware,
                const CollectiveCalibration& fitted, std::vector<FidelityLine>& lines) {
-  const CollectiveNetwork spec = spec_network(hardware), own = network_of(hardware, &fitted);
+  const CollectiveNetwork spec = spec_network(hardware);
   std::map<std::string, FidelityRows> by_key;
   for (const HeldOutRow& h : rows) {
     const CollectiveShape& s = h.row.shape;
     const Link& link = s.nodes > 1 ? hardware.network : hardware.link;
     const double plain =
         microseconds(link.start) + s.bytes * bus_factor(s.op, s.ranks) / (link.per_direction.value * 1e-6);
-    by_key[key_of(h.row, left_out)].add(h.row.us, h.estimate.time.us, collective_time(s, own).time.band, plain,
-                                        collective_time(s, spec).time.us);
+    const double band = collective_time(s, network_of(hardware, &fitted, h.row.topo)).time.band;
+    by_key[key_of(h.row, left_out)].add(h.row.us, h.estimate.time.us, band, plain, collective_time(s, spec).time.us);
   }
   for (const auto& [key, line] : by_key) lines.push_back(line.line("collectives", rows.front().row.gpu, key));
 }
@@ -34,7 +41,7 @@ std::vector<FidelityLine> fidelity_collectives(std::span<const MeasuredCollectiv
                                                const CollectiveCalibration& fitted) {
   std::vector<FidelityLine> lines;
   add_lines(hold_out_sizes(rows, sisters), "sizes", hardware, fitted, lines);
-  add_lines(hold_out_ranks(rows, sisters), "ranks", hardware, fitted, lines);
+  add_lines(hold_out_ranks(rows, sisters), "ranks", hardware, at_other_ranks(fitted), lines);
   return lines;
 }
 
