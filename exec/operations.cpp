@@ -173,10 +173,16 @@ private:
     return {std::move(result.cos), std::move(result.sin)};
   }
 
-  // Keys and values so far with the new ones behind them.
-  Tensor<Real> grown(Tensor<Real>& kept, const Tensor<Real>& fresh) {
-    kept = kept.empty() ? fresh : concat<Real>({&kept, &fresh}, 2);
-    return kept;
+  // Keys or values so far with the new ones behind them, and room for more: a token's step does not move all of them.
+  static void grow(Tensor<Real>& kept, std::int64_t length, const Tensor<Real>& fresh) {
+    constexpr std::int64_t kMore = 64;
+    const std::int64_t needed = length + fresh.shape[2];
+    if (kept.empty() || kept.shape[2] < needed) {
+      Tensor<Real> wider = make_tensor<Real>(fresh.shape.with(2, needed + needed / 4 + kMore));
+      if (length > 0) put(slice(kept, 2, {0, length}), wider, 2, 0);
+      kept = std::move(wider);
+    }
+    put(fresh, kept, 2, length);
   }
 
   // A bias that depends on the key only comes for the new keys; those of the earlier ones are kept.
@@ -192,9 +198,12 @@ private:
     if (op_.text == kLightning)
       return lightning_attention(x(), *in_[1], *in_[2], number_at(op_, kLightningLayer),
                                  number_at(op_, kLightningLayers), context_.state->first);
-    const AttentionSettings settings = attention_settings(op_, x().shape[1], in_[1]->shape[1], shape(0)[2]);
-    const Tensor<Real> keys = grown(context_.state->first, *in_[1]), values = grown(context_.state->second, *in_[2]);
-    return attention(x(), keys, values, at(4), bias_of(keys.shape[2]), settings);
+    AttentionSettings settings = attention_settings(op_, x().shape[1], in_[1]->shape[1], shape(0)[2]);
+    OperationState<Real>& state = *context_.state;
+    grow(state.first, state.keys, *in_[1]);
+    grow(state.second, state.keys, *in_[2]);
+    settings.keys = state.keys += in_[1]->shape[2];
+    return attention(x(), state.first, state.second, at(4), bias_of(settings.keys), settings);
   }
 
   Tensor<Real> run_experts() {
@@ -248,6 +257,38 @@ std::optional<std::string> not_executable(const RecordedOp& op, const std::vecto
   if (auto unknown = unknown_function(op)) return unknown;
   if (!is_known_operation(op.op)) return "an operation of the description that has no kernel yet";
   return std::nullopt;
+}
+
+bool only_moves(const RecordedOp& op) {
+  switch (op.primitive) {
+    case Primitive::gather:
+    case Primitive::gradient:
+    case Primitive::zeros:
+    case Primitive::own_chunk: return true;
+    case Primitive::operation: break;
+    default: return false;
+  }
+  switch (op.op) {
+    case Op::view_heads:
+    case Op::merge_heads:
+    case Op::flatten_tokens:
+    case Op::unflatten_tokens:
+    case Op::reshape:
+    case Op::unsqueeze:
+    case Op::squeeze:
+    case Op::split_rows:
+    case Op::cast:
+    case Op::transpose:
+    case Op::expand:
+    case Op::slice:
+    case Op::split:
+    case Op::chunk:
+    case Op::concat:
+    case Op::causal_mask:
+    case Op::repeat_rows:
+    case Op::repeat_heads: return true;
+    default: return false;
+  }
 }
 
 bool keeps_state(const RecordedOp& op) {

@@ -15,6 +15,7 @@ namespace tpsim::exec {
 template <class Real>
 struct OperationState {
   Tensor<Real> first, second, third;
+  std::int64_t keys = 0;  // of first and second, which have room for more; states that are copied share it
 };
 
 template <class Real>
@@ -27,6 +28,8 @@ struct OperationContext {
 
 // Why the operation cannot be executed; none = it can.
 std::optional<std::string> not_executable(const RecordedOp& op, const std::vector<Rotary>& rotaries);
+// Whether the results are numbers of the inputs, moved or none.
+bool only_moves(const RecordedOp& op);
 // Whether the operation leaves a state.
 bool keeps_state(const RecordedOp& op);
 

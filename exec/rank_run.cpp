@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "exec/interrupt.h"
+#include "exec/kernels/isa/vector_kernels.h"
 #include "exec/kernels/linear.h"
 #include "exec/kernels/shape_kernels.h"
 
@@ -204,7 +205,7 @@ Result<void> RankRun<Real>::run_one(const Recorded& pass, std::size_t step, std:
     const bool as_given = op.primitive == Primitive::operation && op.op == Op::opaque;  // may differ per sequence
     if (!(results[i].shape == recorded) && !op.data_dependent && !as_given)
       return misshapen(op, module, results[i].shape, recorded);
-    round(results[i]);
+    if (!only_moves(op)) round(results[i]);
     values[static_cast<std::size_t>(op.outputs[i])] = std::move(results[i]);
   }
   return {};
@@ -304,9 +305,15 @@ Result<Tensor<Real>> RankRun<Real>::scattered(const RecordedOp& op, const Tensor
 template <class Real>
 void RankRun<Real>::round(Tensor<Real>& value) const {
   if (rounding_ == Rounding::none || value.real == nullptr) return;
-  for (Real& x : *value.real)
-    x = static_cast<Real>(rounding_ == Rounding::bf16 ? to_bf16(static_cast<float>(x))
-                                                      : to_fp16(static_cast<float>(x)));
+  Real* x = value.data();
+  parallel_for(value.numel(), worth_a_thread(1), [&](std::int64_t begin, std::int64_t end) {
+    if (rounding_ == Rounding::fp16)
+      std::transform(x + begin, x + end, x + begin, [](Real v) { return Real(to_fp16(static_cast<float>(v))); });
+    else if constexpr (std::is_same_v<Real, float>)
+      vector_kernels().round_bf16(x + begin, end - begin);
+    else
+      std::transform(x + begin, x + end, x + begin, [](Real v) { return Real(to_bf16(static_cast<float>(v))); });
+  });
 }
 
 Result<void> check_executable(const Recorded& pass) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "exec/kept_memory.h"
 #include "exec/memory_need.h"
 #include "exec/plan_passes.h"
 #include "exec/plan_rank.h"
@@ -26,6 +27,7 @@ Result<RunOutcome> run_plan(const RunRequest& request, const RankLauncher& launc
                                       "unsharded model and of all ranks of this machine"
                                     : kInferenceParts;
   if (auto fits = check_memory(needed, available_bytes(), parts); !fits) return fits.error();
+  keep_freed_memory();
   RunOutcome outcome;
   const auto done = launch(ranks, [&](Communicator& communicator) -> Result<void> {
     auto mine =

@@ -1,6 +1,7 @@
 #include "exec/thread_ranks.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -11,9 +12,11 @@
 #include <thread>
 #include <vector>
 
+#include "core/shape.h"
 #include "exec/guarded.h"
 #include "exec/hang_watch.h"
 #include "exec/interrupt.h"
+#include "exec/patience.h"
 #include "exec/sums.h"
 
 namespace tpsim::exec {
@@ -47,6 +50,11 @@ public:
       ++round_;
       all_here_.notify_all();
       return {};
+    }
+    if (a_core_each_) {
+      lock.unlock();
+      if (soon([&] { return round != round_; })) return {};
+      lock.lock();
     }
     while (round == round_ && !stopped_) wait(lock);
     if (round != round_) return {};
@@ -113,12 +121,13 @@ private:
   }
 
   int ranks_;
+  bool a_core_each_ = ranks_ <= static_cast<int>(std::thread::hardware_concurrency());
   std::vector<Offer> offers_;
   std::vector<Letter> letters_;  // sent and not yet received, in order
   std::mutex mutex_;
   std::condition_variable all_here_;
   int here_ = 0;
-  std::int64_t round_ = 0;
+  std::atomic<std::int64_t> round_ = 0;
   std::optional<Error> stopped_;
   HangWatch hang_;
   bool hangs_ = false;
@@ -135,10 +144,14 @@ public:
   Result<void> all_reduce(Numbers values) override {
     if (auto met = bring(CollectiveOp::all_reduce, values, {}); !met) return met;
     if (auto fits = same_counts(); !fits) return fits;
-    const std::vector<std::byte> sum = summed(0, values.count, values.scalar);
-    if (auto met = group_.meet(); !met) return met;
-    copy(values.scalar, sum.data(), at(values, 0), values.count);
-    return {};
+    // Each rank adds one part of all and gives it to the others; nobody else touches that part.
+    const Range part = chunk_range(values.count, size(), rank_);
+    const Numbers& sum = group_.offer(0).give;
+    for (int r = 1; r < size(); ++r)
+      add(values.scalar, at(group_.offer(r).give, part.begin), at(sum, part.begin), part.size());
+    for (int r = 1; r < size(); ++r)
+      copy(values.scalar, at(sum, part.begin), at(group_.offer(r).give, part.begin), part.size());
+    return group_.meet();
   }
 
   Result<void> all_gather(Numbers mine, Numbers all) override {

@@ -16,6 +16,7 @@ struct AttentionSettings {
   double softcap = 0;       // 0 = none
   bool causal = true;
   bool alibi = false;
+  std::int64_t keys = 0;  // the first ones of K that there are; 0 = all
 };
 
 // First key that the query at `position` sees.

@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+#include <type_traits>
+
+#include "exec/kernels/isa/vector_kernels.h"
+#include "exec/kernels/workers.h"
 
 namespace tpsim::exec {
 namespace {
 
-template <class Real>
-Real apply(Arithmetic op, Real a, Real b) {
+// g(the function of two numbers)
+template <class G>
+void with_function(Arithmetic op, G g) {
   switch (op) {
-    case Arithmetic::add: return a + b;
-    case Arithmetic::sub: return a - b;
-    case Arithmetic::mul: return a * b;
-    case Arithmetic::div: return a / b;
+    case Arithmetic::add: return g(std::plus<>());
+    case Arithmetic::sub: return g(std::minus<>());
+    case Arithmetic::mul: return g(std::multiplies<>());
+    case Arithmetic::div: return g(std::divides<>());
   }
-  return a;
 }
 
 // Element strides of `x` under the broadcast shape `out`, 0 where x has one element for all.
@@ -105,6 +110,17 @@ Function<Real> find_function(std::string_view name) {
   return found == kFunctions.end() ? nullptr : found->function;
 }
 
+// The function as vector_kernels have it.
+std::optional<Pointwise> find_pointwise(std::string_view name) {
+  if (name == "silu" || name == "swish") return Pointwise::silu;
+  if (name == "gelu_new" || name == "gelu_fast" || name == "gelu_pytorch_tanh" || name == "gelu_accurate")
+    return Pointwise::gelu_tanh;
+  if (name == "sigmoid") return Pointwise::sigmoid;
+  if (name == "tanh") return Pointwise::tanh;
+  if (name == "exp") return Pointwise::exp;
+  return std::nullopt;
+}
+
 // The xIELU paper's function (arXiv 2411.13010) with trained slopes, as the model class computes it.
 template <class Real>
 void xielu(Tensor<Real>& x, const std::vector<const Tensor<Real>*>& own) {
@@ -123,11 +139,17 @@ Tensor<Real> binary(Arithmetic op, const Tensor<Real>& a, const Tensor<Real>& b,
   Real* to = result.data();
   const Real *pa = a.data(), *pb = b.data();
   if (a.shape == out && b.shape == out) {
-    for (std::int64_t i = 0, n = out.numel(); i < n; ++i) to[i] = apply(op, pa[i], pb[i]);
+    with_function(op, [&](auto f) {
+      parallel_for(out.numel(), worth_a_thread(1), [&](std::int64_t begin, std::int64_t end) {
+        std::transform(pa + begin, pa + end, pb + begin, to + begin, f);
+      });
+    });
     return result;
   }
-  each_broadcast(a.shape, b.shape, out,
-                 [&](std::int64_t i, std::int64_t ia, std::int64_t ib) { to[i] = apply(op, pa[ia], pb[ib]); });
+  with_function(op, [&](auto f) {
+    each_broadcast(a.shape, b.shape, out,
+                   [&](std::int64_t i, std::int64_t ia, std::int64_t ib) { to[i] = f(pa[ia], pb[ib]); });
+  });
   return result;
 }
 
@@ -160,7 +182,20 @@ Tensor<Real> activated(const Tensor<Real>& x, std::string_view name, double numb
                        const std::vector<const Tensor<Real>*>& own) {
   Tensor<Real> result = make_tensor<Real>(x.shape);
   const Real c = static_cast<Real>(number);
-  const auto map = [&](auto f) { std::transform(x.real->begin(), x.real->end(), result.real->begin(), f); };
+  const Real* from = x.data();
+  Real* to = result.data();
+  const auto map = [&](auto f) {
+    parallel_for(x.numel(), worth_a_thread(4), [&](std::int64_t begin, std::int64_t end) {
+      std::transform(from + begin, from + end, to + begin, f);
+    });
+  };
+  if constexpr (std::is_same_v<Real, float>)
+    if (const auto pointwise = find_pointwise(name)) {
+      parallel_for(x.numel(), worth_a_thread(4), [&](std::int64_t begin, std::int64_t end) {
+        vector_kernels().map(*pointwise, from + begin, to + begin, end - begin);
+      });
+      return result;
+    }
   if (const Function<Real> function = find_function<Real>(name))
     map(function);
   else if (name == "softcap")
@@ -220,11 +255,31 @@ Tensor<Real> standardised(const Tensor<Real>& x, const NormNumbers& numbers) {
   return result;
 }
 
+bool fits_columns(const Tensor<float>* own, const Tensor<float>& x) {
+  return own == nullptr || own->numel() == x.columns();
+}
+
+Tensor<float> vector_norm(const Tensor<float>& x, const Tensor<float>* weight, const Tensor<float>* bias,
+                          const NormNumbers& numbers) {
+  Tensor<float> result = make_tensor<float>(x.shape);
+  const std::int64_t n = x.columns();
+  parallel_for(x.rows(), worth_a_thread(n), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row)
+      vector_kernels().norm(x.data() + row * n, result.data() + row * n, n,
+                            weight == nullptr ? nullptr : weight->data(), bias == nullptr ? nullptr : bias->data(),
+                            static_cast<float>(numbers.eps), static_cast<float>(numbers.offset), numbers.centred);
+  });
+  return result;
+}
+
 }  // namespace
 
 template <class Real>
 Tensor<Real> norm(const Tensor<Real>& x, const Tensor<Real>* weight, const Tensor<Real>* bias,
                   const NormNumbers& numbers, const Shape& out) {
+  if constexpr (std::is_same_v<Real, float>)
+    if (fits_columns(weight, x) && fits_columns(bias, x) && out == x.shape)
+      return vector_norm(x, weight, bias, numbers);
   Tensor<Real> result = standardised(x, numbers);
   if (weight != nullptr)
     result = binary(Arithmetic::mul, result, numbers.offset == 0 ? *weight : shifted(*weight, numbers.offset), out);

@@ -40,7 +40,7 @@ std::int64_t panels_of(std::int64_t n) { return (n + vector_kernels().panel - 1)
 void multiply_rows(const float* a, const float* b, float* c, std::int64_t m, std::int64_t n, std::int64_t k) {
   parallel_for(n, worth_a_thread(m * k), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = 0; i < m; ++i)
-      for (std::int64_t j = begin; j < end; ++j) c[i * n + j] = vector_kernels().dot(a + i * k, b + j * k, k);
+      vector_kernels().dots(b + begin * k, end - begin, k, a + i * k, c + i * n + begin);
   });
 }
 

@@ -6,6 +6,8 @@
 #include <numbers>
 #include <vector>
 
+#include "exec/kernels/workers.h"
+
 namespace tpsim::exec {
 namespace {
 
@@ -95,6 +97,16 @@ Frequencies frequencies_of(const Rotary& r, std::int64_t length) {
   return result;
 }
 
+// Pairs (a, b), `step` numbers apart, turned by their angles.
+template <int step, class Real>
+void turn(const Real* a, const Real* b, const Real* cos, const Real* sin, Real* to_a, Real* to_b, std::int64_t angles) {
+  for (std::int64_t i = 0; i < angles; ++i) {
+    const Real x = a[i * step], y = b[i * step];
+    to_a[i * step] = x * cos[i] - y * sin[i];
+    to_b[i * step] = y * cos[i] + x * sin[i];
+  }
+}
+
 }  // namespace
 
 bool is_known_rotary(std::string_view kind) { return std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end(); }
@@ -120,22 +132,20 @@ Angles<Real> rotary_angles(const Rotary& rotary, const Tensor<Real>& positions, 
 template <class Real>
 Tensor<Real> rotated(const Tensor<Real>& x, const Tensor<Real>& cos, const Tensor<Real>& sin,
                      const Rotation& rotation) {
-  Tensor<Real> result = make_tensor<Real>(x.shape);
-  *result.real = *x.real;
+  Tensor<Real> result{x.shape, std::make_shared<std::vector<Real>>(*x.real), nullptr};
   const std::int64_t d = x.columns(), columns = cos.columns(), angles = rotation.half ? columns : columns / 2;
   const std::int64_t positions = x.shape[-2], known = cos.shape[-2];
-  for (std::int64_t row = 0; row < x.rows(); ++row) {
-    const std::int64_t p = known == 1 ? 0 : row % positions;
-    const Real *c = cos.data() + p * columns, *s = sin.data() + p * columns;
-    const Real* from = x.data() + row * d;
-    Real* to = result.data() + row * d;
-    for (std::int64_t i = 0; i < angles; ++i) {
-      const std::int64_t first = rotation.interleaved ? 2 * i : i,
-                         second = rotation.interleaved ? 2 * i + 1 : i + angles;
-      to[first] = from[first] * c[i] - from[second] * s[i];
-      to[second] = from[second] * c[i] + from[first] * s[i];
+  parallel_for(x.rows(), worth_a_thread(d), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t p = known == 1 ? 0 : row % positions;
+      const Real *c = cos.data() + p * columns, *s = sin.data() + p * columns;
+      const Real* from = x.data() + row * d;
+      if (rotation.interleaved)
+        turn<2>(from, from + 1, c, s, result.data() + row * d, result.data() + row * d + 1, angles);
+      else
+        turn<1>(from, from + angles, c, s, result.data() + row * d, result.data() + row * d + angles, angles);
     }
-  }
+  });
   return result;
 }
 

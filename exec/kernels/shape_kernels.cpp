@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "exec/kernels/workers.h"
+
 namespace tpsim::exec {
 namespace {
 
@@ -49,13 +51,14 @@ Tensor<Real> transpose(const Tensor<Real>& x, int a, int b) {
     if (i != a && i != b) (i < a ? outer : i < b ? middle : inner) *= x.shape[i];
   const std::int64_t ea = x.shape[a], eb = x.shape[b];
   return map_values(x, shape, [&](const auto* from, auto* to) {
-    for (std::int64_t o = 0; o < outer; ++o)
-      for (std::int64_t j = 0; j < eb; ++j)
+    parallel_for(outer * eb, worth_a_thread(middle * ea * inner), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t r = begin; r < end; ++r)
         for (std::int64_t m = 0; m < middle; ++m)
           for (std::int64_t i = 0; i < ea; ++i) {
-            const auto* source = from + (((o * ea + i) * middle + m) * eb + j) * inner;
-            to = std::copy(source, source + inner, to);
+            const auto* source = from + (((r / eb * ea + i) * middle + m) * eb + r % eb) * inner;
+            std::copy(source, source + inner, to + ((r * middle + m) * ea + i) * inner);
           }
+    });
   });
 }
 
@@ -94,6 +97,14 @@ Tensor<Real> concat(const std::vector<const Tensor<Real>*>& parts, int dim) {
     at += width;
   }
   return result;
+}
+
+template <class Real>
+void put(const Tensor<Real>& x, Tensor<Real>& to, int dim, std::int64_t begin) {
+  const Blocks from = blocks_of(x.shape, dim), whole = blocks_of(to.shape, dim);
+  const std::int64_t width = from.extent * from.inner;
+  for (std::int64_t o = 0; o < whole.outer; ++o)
+    std::copy_n(x.data() + o * width, width, to.data() + (o * whole.extent + begin) * whole.inner);
 }
 
 template <class Real>
@@ -152,6 +163,7 @@ Tensor<Real> relative_bias(const Tensor<Real>& x, std::int64_t past) {
   template Tensor<Real> transpose(const Tensor<Real>&, int, int);             \
   template Tensor<Real> slice(const Tensor<Real>&, int, Range);               \
   template Tensor<Real> concat(const std::vector<const Tensor<Real>*>&, int); \
+  template void put(const Tensor<Real>&, Tensor<Real>&, int, std::int64_t);   \
   template Tensor<Real> expand(const Tensor<Real>&, const Shape&);            \
   template Tensor<Real> repeat_each(const Tensor<Real>&, int, std::int64_t);  \
   template Tensor<Real> tile_rows(const Tensor<Real>&, std::int64_t);         \

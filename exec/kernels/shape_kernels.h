@@ -29,4 +29,8 @@ Tensor<Real> sum_over(const Tensor<Real>& x, int dim, bool keep);
 template <class Real>
 Tensor<Real> relative_bias(const Tensor<Real>& x, std::int64_t past);
 
+// Writes x into `to`, along `dim` from `begin` on.
+template <class Real>
+void put(const Tensor<Real>& x, Tensor<Real>& to, int dim, std::int64_t begin);
+
 }  // namespace tpsim::exec

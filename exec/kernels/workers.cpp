@@ -2,29 +2,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "exec/patience.h"
 
 namespace tpsim::exec {
 namespace {
 
 thread_local Workers* current = nullptr;
-
-// Looks at `done` for some microseconds before it sleeps: operations follow one another closely.
-constexpr auto kPatience = std::chrono::microseconds(40);
-
-template <class F>
-bool soon(F done) {
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  do {
-    for (int i = 0; i < 32; ++i)
-      if (done()) return true;
-  } while (std::chrono::steady_clock::now() < end);
-  return false;
-}
 
 }  // namespace
 
@@ -96,9 +85,11 @@ void parallel_for(std::int64_t count, std::int64_t least,
   const std::int64_t most = current == nullptr ? 1 : current->threads();
   const std::int64_t parts = std::clamp<std::int64_t>(count / std::max<std::int64_t>(least, 1), 1, most);
   if (parts == 1) return f(0, count);
-  current->run([&](int i) {
+  Workers* const workers = std::exchange(current, nullptr);  // inner ones stay on their thread
+  workers->run([&](int i) {
     if (i < parts) f(count * i / parts, count * (i + 1) / parts);
   });
+  current = workers;
 }
 
 }  // namespace tpsim::exec

@@ -40,7 +40,7 @@ private:
 };
 
 // f(begin, end) on consecutive parts of [0, count), at most one per thread, each of at least `least` (the last one may
-// be shorter). The parts depend on the number of threads alone.
+// be shorter). The parts depend on the number of threads alone. Inside f it does all on the own thread.
 void parallel_for(std::int64_t count, std::int64_t least,
                   const std::function<void(std::int64_t begin, std::int64_t end)>& f);
 

@@ -9,7 +9,7 @@
 namespace tpsim::exec {
 namespace {
 
-float dot(const float* a, const float* b, std::int64_t n) {
+[[gnu::always_inline]] inline float dot(const float* a, const float* b, std::int64_t n) {
   Vec sum[4] = {};
   std::int64_t i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes)
@@ -20,9 +20,22 @@ float dot(const float* a, const float* b, std::int64_t n) {
   return sum_of((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
-void add_scaled(float* sum, const float* x, float factor, std::int64_t n) {
-  each_vector(n, [&](std::int64_t i, int count) {
-    store_some(sum + i, load_some(sum + i, count, 0) + factor * load_some(x + i, count, 0), count);
+void dots(const float* rows, std::int64_t count, std::int64_t width, const float* x, float* out) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = dot(rows + i * width, x, width);
+}
+
+void weighted_sum(const float* rows, std::int64_t count, std::int64_t width, const float* weights, float* out) {
+  std::int64_t c = 0;
+  for (; c + 4 * kLanes <= width; c += 4 * kLanes) {
+    Vec sum[4] = {};
+    for (std::int64_t i = 0; i < count; ++i)
+      for (int u = 0; u < 4; ++u) sum[u] += weights[i] * load(rows + i * width + c + u * kLanes);
+    for (int u = 0; u < 4; ++u) store(out + c + u * kLanes, sum[u]);
+  }
+  each_vector(width - c, [&](std::int64_t at, int some) {
+    Vec sum{};
+    for (std::int64_t i = 0; i < count; ++i) sum += weights[i] * load_some(rows + i * width + c + at, some, 0);
+    store_some(out + c + at, sum, some);
   });
 }
 
@@ -44,10 +57,9 @@ float largest(const float* x, std::int64_t n) {
   return result;
 }
 
-void soft_cap(float* x, std::int64_t n, float scale, float cap) {
-  each_vector(n, [&](std::int64_t i, int count) {
-    store_some(x + i, cap * tanh_of(load_some(x + i, count, 0) * scale / cap), count);
-  });
+void soft_cap(float* x, std::int64_t n, float cap) {
+  each_vector(
+      n, [&](std::int64_t i, int count) { store_some(x + i, cap * tanh_of(load_some(x + i, count, 0) / cap), count); });
 }
 
 Vec gelu_tanh(Vec x) {
@@ -109,8 +121,8 @@ void round_bf16(float* x, std::int64_t n) {
 const VectorKernels& TPSIM_NAME(TPSIM_ISA)();
 const VectorKernels& TPSIM_NAME(TPSIM_ISA)() {
   static constexpr VectorKernels kKernels{
-      TPSIM_TEXT(TPSIM_ISA), kPanel,  pack,     pack_bf16, product, product_bf16, room, dot, add_scaled,
-      exponentials,          largest, soft_cap, map,       norm,    round_bf16};
+      TPSIM_TEXT(TPSIM_ISA), kPanel,       pack,    pack_bf16, product, product_bf16, room,      dots,
+      weighted_sum,          exponentials, largest, soft_cap,  map,     norm,         round_bf16};
   return kKernels;
 }
 

@@ -38,9 +38,11 @@ template <class V>
 [[gnu::always_inline]] inline Vec smaller(Vec a, Vec b) { return pick(a < b, a, b); }
 
 [[gnu::always_inline]] inline float sum_of(Vec v) {
-  float sum = 0;
-  for (int i = 0; i < kLanes; ++i) sum += v[i];
-  return sum;
+  float part[kLanes];
+  __builtin_memcpy(part, &v, sizeof part);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+  return part[0];
 }
 
 constexpr std::int64_t low_of(std::int64_t a, std::int64_t b) { return a < b ? a : b; }

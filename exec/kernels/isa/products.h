@@ -6,9 +6,12 @@
 namespace tpsim::exec {
 namespace {
 
-constexpr std::int64_t kDepth = 256;      // of k at a time: a panel's part stays in the first cache
-constexpr std::int64_t kDepthBf16 = 512;  // the same bytes
-constexpr std::int64_t kRowBlock = 576;   // rows of a packed at a time
+constexpr std::int64_t kDepth = 256;        // of k at a time: a panel's part stays in the first cache
+constexpr std::int64_t kDepthBf16 = 512;    // the same bytes
+constexpr std::int64_t kDepthTiles = 2048;  // sums stay in tiles; a panel's part stays in the second cache
+constexpr std::int64_t kStretch = 4;        // depths, one behind the other, before c is left for other columns
+constexpr std::int64_t kRowBlock = 264;     // rows of a packed at a time: with a stretch they stay in the second cache
+constexpr std::int64_t kRowBlockTiles = 256;
 constexpr std::int64_t kTile = 16;
 
 constexpr std::int64_t even(std::int64_t k) { return (k + 1) / 2 * 2; }
@@ -167,40 +170,58 @@ void pack_row_pairs(const float* a, std::int64_t stride, std::uint32_t* packed, 
   }
 }
 
+// f(row, rows, k, depth) for blocks of a that are packed at a time.
+template <class F>
+[[gnu::always_inline]] inline void each_block(std::int64_t m, std::int64_t used, std::int64_t rows, std::int64_t depth,
+                                              F f) {
+  for (std::int64_t row = 0; row < m; row += rows)
+    for (std::int64_t p = 0; p < used; p += depth) f(row, low_of(rows, m - row), p, low_of(depth, used - p));
+}
+
 void product(const float* a, std::int64_t a_stride, const float* packed, float* c, std::int64_t c_stride,
              std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used, std::int64_t first, std::int64_t last,
              float* room) {
-  for (std::int64_t row = 0; row < m; row += kRowBlock)
-    for (std::int64_t p = 0; p < used; p += kDepth) {
-      const std::int64_t rows = low_of(kRowBlock, m - row), depth = low_of(kDepth, used - p);
-      const bool as_is = rows == 1;
-      if (!as_is) pack_rows(a + row * a_stride + p, a_stride, room, rows, depth);
-      for (std::int64_t panel = first; panel < last; ++panel)
-        for (std::int64_t i = 0; i < rows; i += kRows)
-          with_rows(low_of(kRows, rows - i), [&]<int R>() {
-            multiply<R>(as_is ? a + row * a_stride + p : room + i * depth, packed + (panel * even(k) + p) * kPanel,
-                        c + (row + i) * c_stride + panel * kPanel, c_stride, low_of(kPanel, n - panel * kPanel), depth,
-                        p > 0);
-          });
-    }
+  each_block(m, used, kRowBlock, kDepth * kStretch,
+             [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t length) {
+               const float* from = a + row * a_stride + begin;
+               const bool as_is = rows == 1;
+               for (std::int64_t p = 0; !as_is && p < length; p += kDepth)
+                 pack_rows(from + p, a_stride, room + p * rows, rows, low_of(kDepth, length - p));
+               for (std::int64_t panel = first; panel < last; ++panel)
+                 for (std::int64_t p = 0; p < length; p += kDepth) {
+                   const std::int64_t depth = low_of(kDepth, length - p);
+                   const float* x = as_is ? from + p : room + p * rows;
+                   for (std::int64_t i = 0; i < rows; i += kRows)
+                     with_rows(low_of(kRows, rows - i), [&]<int R>() {
+                       multiply<R>(x + i * depth, packed + (panel * even(k) + begin + p) * kPanel,
+                                   c + (row + i) * c_stride + panel * kPanel, c_stride,
+                                   low_of(kPanel, n - panel * kPanel), depth, begin + p > 0);
+                     });
+                 }
+             });
 }
 
 void product_of_pairs(const float* a, std::int64_t a_stride, const std::uint16_t* packed, float* c,
                       std::int64_t c_stride, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t used,
                       std::int64_t first, std::int64_t last, float* room) {
   std::uint32_t* pairs = reinterpret_cast<std::uint32_t*>(room);
-  for (std::int64_t row = 0; row < m; row += kRowBlock)
-    for (std::int64_t p = 0; p < used; p += kDepthBf16) {
-      const std::int64_t rows = low_of(kRowBlock, m - row), depth = low_of(kDepthBf16, used - p);
-      pack_row_pairs(a + row * a_stride + p, a_stride, pairs, rows, depth);
-      for (std::int64_t panel = first; panel < last; ++panel)
-        for (std::int64_t i = 0; i < rows; i += kRows)
-          with_rows(low_of(kRows, rows - i), [&]<int R>() {
-            multiply_pairs<R>(pairs + i * even(depth) / 2, packed + (panel * even(k) + p) * kPanel,
-                              c + (row + i) * c_stride + panel * kPanel, c_stride, low_of(kPanel, n - panel * kPanel),
-                              even(depth), p > 0);
-          });
-    }
+  each_block(m, used, kRowBlock, kDepthBf16 * kStretch,
+             [&](std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t length) {
+               for (std::int64_t p = 0; p < length; p += kDepthBf16)
+                 pack_row_pairs(a + row * a_stride + begin + p, a_stride, pairs + p / 2 * rows, rows,
+                                low_of(kDepthBf16, length - p));
+               for (std::int64_t panel = first; panel < last; ++panel)
+                 for (std::int64_t p = 0; p < length; p += kDepthBf16) {
+                   const std::int64_t depth = even(low_of(kDepthBf16, length - p));
+                   for (std::int64_t i = 0; i < rows; i += kRows)
+                     with_rows(low_of(kRows, rows - i), [&]<int R>() {
+                       multiply_pairs<R>(pairs + p / 2 * rows + i * depth / 2,
+                                         packed + (panel * even(k) + begin + p) * kPanel,
+                                         c + (row + i) * c_stride + panel * kPanel, c_stride,
+                                         low_of(kPanel, n - panel * kPanel), depth, begin + p > 0);
+                     });
+                 }
+             });
 }
 
 #if defined(__AMX_BF16__)
@@ -288,21 +309,20 @@ void product_bf16(const float* a, std::int64_t a_stride, const std::uint16_t* pa
   const TileShapes shapes;
   _tile_loadconfig(&shapes);
   std::uint16_t* tiles = reinterpret_cast<std::uint16_t*>(room);
-  for (std::int64_t row = 0; row < m; row += kRowBlock)
-    for (std::int64_t p = 0; p < used; p += kDepthBf16) {
-      const std::int64_t rows = low_of(kRowBlock, m - row), depth = low_of(kDepthBf16, used - p);
-      pack_tiles(a + row * a_stride + p, a_stride, tiles, rows, depth);
-      for (std::int64_t panel = first; panel < last; ++panel)
-        for (std::int64_t i = 0; i < rows; i += 32) {
-          const std::int64_t width = low_of(kPanel, n - panel * kPanel), height = low_of(32, rows - i);
-          const std::uint16_t *x = tiles + i * depth, *y = packed + (panel * even(k) + p) * kPanel;
-          float* to = c + (row + i) * c_stride + panel * kPanel;
-          if (width == kPanel && height == 32)
-            multiply_tiles(x, y, to, c_stride, depth / 32, p > 0);
-          else
-            multiply_edge(x, y, to, c_stride, depth / 32, p > 0, height, width);
-        }
-    }
+  each_block(m, used, kRowBlockTiles, kDepthTiles,
+             [&](std::int64_t row, std::int64_t rows, std::int64_t p, std::int64_t depth) {
+               pack_tiles(a + row * a_stride + p, a_stride, tiles, rows, depth);
+               for (std::int64_t panel = first; panel < last; ++panel)
+                 for (std::int64_t i = 0; i < rows; i += 32) {
+                   const std::int64_t width = low_of(kPanel, n - panel * kPanel), height = low_of(32, rows - i);
+                   const std::uint16_t *x = tiles + i * depth, *y = packed + (panel * even(k) + p) * kPanel;
+                   float* to = c + (row + i) * c_stride + panel * kPanel;
+                   if (width == kPanel && height == 32)
+                     multiply_tiles(x, y, to, c_stride, depth / 32, p > 0);
+                   else
+                     multiply_edge(x, y, to, c_stride, depth / 32, p > 0, height, width);
+                 }
+             });
   _tile_release();
 }
 
@@ -318,7 +338,7 @@ void product_bf16(const float* a, std::int64_t a_stride, const std::uint16_t* pa
 
 std::int64_t room(std::int64_t m, std::int64_t k) {
   const std::int64_t rows = low_of(m, kRowBlock) + 32;
-  return rows * low_of(kDepth, even(k) + 32) + 64;
+  return rows * low_of(kDepth * kStretch, even(k) + 32) + 64;
 }
 
 }  // namespace

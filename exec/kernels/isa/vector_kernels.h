@@ -29,12 +29,14 @@ struct VectorKernels {
                        std::int64_t first, std::int64_t last, float* room);
   std::int64_t (*room)(std::int64_t m, std::int64_t k);  // numbers that `room` of both holds
 
-  float (*dot)(const float* a, const float* b, std::int64_t n);
-  void (*add_scaled)(float* sum, const float* x, float factor, std::int64_t n);  // sum += factor x
+  // out [count] = rows [count, width] times x [width].
+  void (*dots)(const float* rows, std::int64_t count, std::int64_t width, const float* x, float* out);
+  // out [width] = the sum of rows [count, width] times their weights.
+  void (*weighted_sum)(const float* rows, std::int64_t count, std::int64_t width, const float* weights, float* out);
   // x = exp(x - largest), returns the sum
   float (*exponentials)(float* x, std::int64_t n, float largest);
   float (*largest)(const float* x, std::int64_t n);
-  void (*soft_cap)(float* x, std::int64_t n, float scale, float cap);  // x = cap tanh(scale x / cap)
+  void (*soft_cap)(float* x, std::int64_t n, float cap);  // x = cap tanh(x / cap)
   void (*map)(Pointwise function, const float* x, float* y, std::int64_t n);
   // y = (x - mean) / sqrt(variance + eps), mean 0 unless `centred`, times weight + offset, plus bias; both may be null.
   void (*norm)(const float* x, float* y, std::int64_t n, const float* weight, const float* bias, float eps,
