@@ -29,6 +29,11 @@ std::vector<Wanted> values_of(const CheckpointTensor& tensor, const MappedFile& 
   return values;
 }
 
+// The header was read before the file was mapped.
+bool holds(const MappedFile& file, const CheckpointTensor& tensor) {
+  return tensor.begin >= 0 && static_cast<std::size_t>(tensor.begin + tensor.bytes) <= file.bytes().size();
+}
+
 Error input_fault(const std::string& path, const std::string& what) {
   Error error = input_error(what, path);
   error.fixes.push_back(
@@ -49,18 +54,21 @@ Result<RunInput> read_run_input(const std::string& path, std::int64_t vocabulary
                                  "; whole numbers [batch, tokens] are needed");
   auto file = MappedFile::open(path);
   if (!file) return file.error();
+  const CheckpointTensor* logits = find_tensor(*header, "logits");
+  if (!holds(*file, *ids) || (logits != nullptr && !holds(*file, *logits))) return file->changed_error();
   RunInput input;
   input.ids_shape = ids->shape;
   input.ids = ids->dtype == "I64" ? values_of<std::int64_t, std::int64_t>(*ids, *file)
                                   : values_of<std::int32_t, std::int64_t>(*ids, *file);
+  if (file->changed()) return file->changed_error();
   for (const std::int64_t id : input.ids)
     if (id < 0 || (vocabulary > 0 && id >= vocabulary))
       return input_fault(
           path, "token id " + std::to_string(id) + " is not in the vocabulary of " + std::to_string(vocabulary));
-  const CheckpointTensor* logits = find_tensor(*header, "logits");
   if (logits == nullptr) return input;
   if (logits->dtype != "F32") return input_fault(path, "logits are " + logits->dtype + "; F32 is needed");
   input.logits = values_of<float, float>(*logits, *file);
+  if (file->changed()) return file->changed_error();
   return input;
 }
 
@@ -73,8 +81,10 @@ Result<std::map<std::string, std::vector<float>>> read_gradients(const std::stri
   for (const CheckpointTensor& tensor : header->tensors) {
     if (tensor.dtype != "F32")
       return input_error("the gradient of " + tensor.name + " is " + tensor.dtype + "; F32 is needed", path);
+    if (!holds(*file, tensor)) return file->changed_error();
     gradients[tensor.name] = values_of<float, float>(tensor, *file);
   }
+  if (file->changed()) return file->changed_error();
   return gradients;
 }
 

@@ -215,6 +215,8 @@ public:
       else
         values.push_back((*conversion)(index)*factor);
     });
+    for (const MappedFile& file : files_)
+      if (file.changed()) return file.changed_error();
     for (std::size_t i = 0; i < values.size(); ++i)
       if (!std::isfinite(values[i])) return not_a_number(piece, i, values[i]);
     return values;

@@ -22,6 +22,27 @@ Tensor<Real> best_experts_gradient(const Shape& scores, const Tensor<Real>& indi
 }
 
 template <class Real>
+Tensor<Real> mixed_experts_gradient(const Tensor<Real>& scores, const Tensor<Real>& indices, double jitter,
+                                    const Tensor<Real>& gradient) {
+  Tensor<Real> result = make_tensor<Real>(scores.shape);
+  const std::int64_t k = indices.columns(), n = scores.columns();
+  for (std::int64_t row = 0; row < scores.rows(); ++row) {
+    const Real* s = scores.data() + row * n;
+    std::vector<std::int64_t> left(static_cast<std::size_t>(n));
+    std::iota(left.begin(), left.end(), 0);
+    for (std::int64_t i = 0; i < k; ++i) {
+      const std::int64_t best = indices.ids()[row * k + i];
+      const Real weight = mixed_weight(s, left, best, jitter), g = gradient.data()[row * k + i];
+      result.data()[row * n + best] += g * weight;
+      for (const std::int64_t e : left)
+        if (is_near(s, e, best, jitter)) result.data()[row * n + e] -= g * weight * weight * std::exp(s[e] - s[best]);
+      left.erase(std::find(left.begin(), left.end(), best));
+    }
+  }
+  return result;
+}
+
+template <class Real>
 Tensor<Real> scattered_routes_gradient(const Tensor<Real>& indices, const Tensor<Real>& gradient) {
   Tensor<Real> result = make_tensor<Real>(indices.shape);
   const std::int64_t k = indices.columns();
@@ -160,16 +181,17 @@ ExpertsGradients<Real> experts_gradients(const Tensor<Real>& x, const Tensor<Rea
   return result;
 }
 
-#define TPSIM_INSTANTIATE(Real)                                                                                    \
-  template Tensor<Real> best_experts_gradient(const Shape&, const Tensor<Real>&, const Tensor<Real>&);             \
-  template Tensor<Real> scattered_routes_gradient(const Tensor<Real>&, const Tensor<Real>&);                       \
-  template Tensor<Real> own_routes_gradient(const Shape&, const Tensor<Real>&, std::int64_t, int, bool,            \
-                                            const Tensor<Real>&);                                                  \
-  template ExpertRowGradients<Real> expert_rows_gradients(const Shape&, const Tensor<Real>&, std::int64_t,         \
-                                                          const Tensor<Real>*, const Tensor<Real>*);               \
-  template Tensor<Real> added_rows_gradient(const Tensor<Real>&, const Tensor<Real>&, std::int64_t);               \
-  template ExpertsGradients<Real> experts_gradients(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, \
-                                                    const ExpertWeights<Real>&, const ExpertLayout&,               \
+#define TPSIM_INSTANTIATE(Real)                                                                                        \
+  template Tensor<Real> best_experts_gradient(const Shape&, const Tensor<Real>&, const Tensor<Real>&);                 \
+  template Tensor<Real> mixed_experts_gradient(const Tensor<Real>&, const Tensor<Real>&, double, const Tensor<Real>&); \
+  template Tensor<Real> scattered_routes_gradient(const Tensor<Real>&, const Tensor<Real>&);                           \
+  template Tensor<Real> own_routes_gradient(const Shape&, const Tensor<Real>&, std::int64_t, int, bool,                \
+                                            const Tensor<Real>&);                                                      \
+  template ExpertRowGradients<Real> expert_rows_gradients(const Shape&, const Tensor<Real>&, std::int64_t,             \
+                                                          const Tensor<Real>*, const Tensor<Real>*);                   \
+  template Tensor<Real> added_rows_gradient(const Tensor<Real>&, const Tensor<Real>&, std::int64_t);                   \
+  template ExpertsGradients<Real> experts_gradients(const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&,     \
+                                                    const ExpertWeights<Real>&, const ExpertLayout&,                   \
                                                     const Tensor<Real>&);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)

@@ -9,6 +9,10 @@ namespace tpsim::exec {
 // Of best_experts' scores.
 template <class Real>
 Tensor<Real> best_experts_gradient(const Shape& scores, const Tensor<Real>& indices, const Tensor<Real>& gradient);
+// The same of a sparse mixer (Routing::jitter).
+template <class Real>
+Tensor<Real> mixed_experts_gradient(const Tensor<Real>& scores, const Tensor<Real>& indices, double jitter,
+                                    const Tensor<Real>& gradient);
 // Of scattered_routes' weights.
 template <class Real>
 Tensor<Real> scattered_routes_gradient(const Tensor<Real>& indices, const Tensor<Real>& gradient);

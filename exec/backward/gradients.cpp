@@ -8,6 +8,7 @@
 #include "exec/backward/elementwise.h"
 #include "exec/backward/experts.h"
 #include "exec/backward/linear.h"
+#include "exec/backward/named.h"
 #include "exec/backward/norm.h"
 #include "exec/backward/recurrent.h"
 #include "exec/backward/rope.h"
@@ -106,14 +107,17 @@ private:
       case Op::rope: return {turned_back(of_[0], 2), turned_back(of_[1], 2)};
       case Op::rope_one: return {turned_back(of_[0], 1)};
       case Op::attention: return attention_inputs();
-      case Op::topk_route: return {best_experts_gradient(x().shape, *out_[1], g())};
+      case Op::topk_route:
+        return {op_.number > 0 ? mixed_experts_gradient(x(), *out_[1], op_.number, g())
+                               : best_experts_gradient(x().shape, *out_[1], g())};
       case Op::scatter_topk: return {scattered_routes_gradient(*in_[1], g())};
       case Op::experts: return expert_inputs();
       case Op::causal_conv: {
         auto r = causal_conv_gradients(x(), *in_[1], at(2), g());
         return {std::move(r.x), std::move(r.weight), std::move(r.bias)};
       }
-      case Op::scan: return scan_gradients(op_.text, in_, g());
+      case Op::scan: return scan_gradients(op_.text, in_, *out_[0], g());
+      case Op::opaque: return named_gradients(op_.text, in_, op_.number, g());
       case Op::previous: return {previous_gradient(g())};
       case Op::sum: return {sum_gradient(g(), x().shape, dim_at(op_, 0))};
       case Op::repeat_rows: return {repeated_rows()};
@@ -186,8 +190,7 @@ std::optional<std::string> without_backward(const RecordedOp& op) {
   if (!op.gradients || op.primitive != Primitive::operation) return std::nullopt;
   if (op.op == Op::act && !has_derivative(op.text)) return "the function \"" + op.text + "\"";
   if (op.op == Op::scan && !has_scan_gradient(op.text)) return "the recurrence \"" + op.text + "\"";
-  if (op.op == Op::opaque && op.text != "lightning_indexer") return "\"" + op.text + "\"";
-  if (op.op == Op::topk_route && op.number > 0) return "the sparse mixer's routing";
+  if (op.op == Op::opaque && !has_named_gradient(op.text)) return "\"" + op.text + "\"";
   return std::nullopt;
 }
 

@@ -59,11 +59,13 @@ std::vector<Tensor<Real>> lightning_gradients(const Tensor<Real>& q, const Tenso
   return result;
 }
 
-bool has_scan_gradient(std::string_view kind) { return kind == "ssm" || kind == "gated_delta"; }
+bool has_scan_gradient(std::string_view kind) { return is_known_scan(kind); }
 
 template <class Real>
 std::vector<Tensor<Real>> scan_gradients(std::string_view kind, const std::vector<const Tensor<Real>*>& inputs,
-                                         const Tensor<Real>& gradient) {
+                                         const Tensor<Real>& output, const Tensor<Real>& gradient) {
+  if (kind == "wkv") return weighted_keys_gradients(inputs, gradient);
+  if (kind == "rg_lru") return gated_lru_gradients(inputs, output, gradient);
   return kind == "ssm" ? selective_gradients(inputs, gradient) : delta_rule_gradients(inputs, gradient);
 }
 
@@ -73,7 +75,7 @@ std::vector<Tensor<Real>> scan_gradients(std::string_view kind, const std::vecto
   template std::vector<Tensor<Real>> lightning_gradients(                                                              \
       const Tensor<Real>&, const Tensor<Real>&, const Tensor<Real>&, std::int64_t, std::int64_t, const Tensor<Real>&); \
   template std::vector<Tensor<Real>> scan_gradients(std::string_view, const std::vector<const Tensor<Real>*>&,         \
-                                                    const Tensor<Real>&);
+                                                    const Tensor<Real>&, const Tensor<Real>&);
 TPSIM_INSTANTIATE(float)
 TPSIM_INSTANTIATE(double)
 #undef TPSIM_INSTANTIATE

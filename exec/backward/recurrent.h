@@ -22,9 +22,9 @@ std::vector<Tensor<Real>> lightning_gradients(const Tensor<Real>& q, const Tenso
                                               std::int64_t layer, std::int64_t layers, const Tensor<Real>& gradient);
 
 bool has_scan_gradient(std::string_view kind);
-// Of every input of `scan`, in order.
+// Of every input of `scan`, in order; `output`: what the forward pass gave.
 template <class Real>
 std::vector<Tensor<Real>> scan_gradients(std::string_view kind, const std::vector<const Tensor<Real>*>& inputs,
-                                         const Tensor<Real>& gradient);
+                                         const Tensor<Real>& output, const Tensor<Real>& gradient);
 
 }  // namespace tpsim::exec

@@ -23,5 +23,13 @@ std::vector<Tensor<Real>> selective_gradients(const std::vector<const Tensor<Rea
 template <class Real>
 std::vector<Tensor<Real>> delta_rule_gradients(const std::vector<const Tensor<Real>*>& inputs,
                                                const Tensor<Real>& gradient);
+// "wkv": v, k, decay, first.
+template <class Real>
+std::vector<Tensor<Real>> weighted_keys_gradients(const std::vector<const Tensor<Real>*>& inputs,
+                                                  const Tensor<Real>& gradient);
+// "rg_lru": x, a; `output`: what the forward pass gave.
+template <class Real>
+std::vector<Tensor<Real>> gated_lru_gradients(const std::vector<const Tensor<Real>*>& inputs,
+                                              const Tensor<Real>& output, const Tensor<Real>& gradient);
 
 }  // namespace tpsim::exec

@@ -30,17 +30,6 @@ std::vector<Real> kept_groups(const Real* choice, std::int64_t n, const Routing&
   return kept;
 }
 
-// The weight of the best of the scores that are left, among those near it.
-template <class Real>
-Real mixed_weight(const Real* scores, const std::vector<std::int64_t>& left, std::int64_t best, double jitter) {
-  Real sum = 0;
-  for (const std::int64_t e : left) {
-    const Real factor = std::max(std::fabs(scores[e]), scores[best]);
-    if ((scores[best] - scores[e]) / factor <= static_cast<Real>(2 * jitter)) sum += std::exp(scores[e] - scores[best]);
-  }
-  return Real(1) / sum;
-}
-
 }  // namespace
 
 template <class Real>

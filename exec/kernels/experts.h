@@ -1,7 +1,10 @@
 // Mixtures of experts: the choice of experts, and their computation on the tokens routed to them.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <string>
+#include <vector>
 
 #include "exec/tensor.h"
 
@@ -15,6 +18,21 @@ struct Routing {
   double jitter =
       0;  // sparse mixer (arXiv 2409.12136): one after the other, weighted among those within 2 * jitter of the best
 };
+// Whether a sparse mixer weighs expert e when it chooses `best`.
+template <class Real>
+bool is_near(const Real* scores, std::int64_t e, std::int64_t best, double jitter) {
+  const Real factor = std::max(std::fabs(scores[e]), scores[best]);
+  return (scores[best] - scores[e]) / factor <= static_cast<Real>(2 * jitter);
+}
+// The weight of `best` among the experts that are left and near it.
+template <class Real>
+Real mixed_weight(const Real* scores, const std::vector<std::int64_t>& left, std::int64_t best, double jitter) {
+  Real sum = 0;
+  for (const std::int64_t e : left)
+    if (is_near(scores, e, best, jitter)) sum += std::exp(scores[e] - scores[best]);
+  return Real(1) / sum;
+}
+
 template <class Real>
 struct Routes {
   Tensor<Real> weights, indices;  // [T, k]

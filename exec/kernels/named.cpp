@@ -16,20 +16,13 @@ template <class Real>
 using Inputs = std::vector<const Tensor<Real>*>;
 
 template <class Real>
-Real mean_square(const Real* x, std::int64_t n) {
-  Real sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += x[i] * x[i];
-  return sum / static_cast<Real>(n);
-}
-
-template <class Real>
 Tensor<Real> match_magnitude(const Inputs<Real>& in) {
   const Tensor<Real>&a = *in[0], &b = *in[1];
   const std::int64_t n = a.columns();
   Tensor<Real> result = make_tensor<Real>(a.shape);
   for (std::int64_t row = 0; row < a.rows(); ++row) {
     const Real target = std::sqrt(mean_square(b.data() + row % b.rows() * n, n));
-    const Real own = std::sqrt(std::max(mean_square(a.data() + row * n, n), Real(1e-5)));
+    const Real own = std::sqrt(std::max(mean_square(a.data() + row * n, n), kLeastMeanSquare<Real>));
     for (std::int64_t i = 0; i < n; ++i) result.data()[row * n + i] = a.data()[row * n + i] * target / own;
   }
   return result;
@@ -40,16 +33,6 @@ Tensor<Real> mean_of_streams(const Inputs<Real>& in) {
   Tensor<Real> mean = sum_over(*in[1], 0, false);
   for (Real& v : *mean.real) v /= static_cast<Real>(in[1]->shape[0]);
   return mean;
-}
-
-// z with that share of a normal distribution below it.
-double normal_quantile(double share) {
-  double low = -10, high = 10;
-  for (int i = 0; i < 100; ++i) {
-    const double middle = (low + high) / 2;
-    (0.5 * std::erfc(-middle * M_SQRT1_2) < share ? low : high) = middle;
-  }
-  return low;
 }
 
 template <class Real>
@@ -119,6 +102,33 @@ Tensor<Real> share_of_zero_experts(const Inputs<Real>& in, std::int64_t computin
   return share;
 }
 
+// A convolution over positions within groups of channels: x [B, C, S], weight [C, C / groups, K], bias [C]. Before the
+// sequence stands `start` [C]; `state`: the last K - 1 positions.
+template <class Real>
+Tensor<Real> grouped_convolution(const Inputs<Real>& in, Tensor<Real>& state) {
+  const Tensor<Real>&x = *in[0], &weight = *in[1], &bias = *in[2], &start = *in[3];
+  const std::int64_t batch = x.shape[0], channels = x.shape[1], length = x.shape[2], width = weight.shape[1],
+                     taps = weight.shape[2];
+  if (state.empty()) {
+    state = make_tensor<Real>(Shape{batch, channels, taps - 1});
+    for (std::int64_t i = 0; i < state.numel(); ++i) state.data()[i] = start.data()[i / (taps - 1) % channels];
+  }
+  const Tensor<Real> all = concat<Real>({&state, &x}, 2);
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  for (std::int64_t b = 0; b < batch; ++b)
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t t = 0; t < length; ++t) {
+        Real sum = bias.data()[c];
+        for (std::int64_t i = 0; i < width; ++i) {
+          const Real* from = all.data() + (b * channels + c / width * width + i) * (length + taps - 1) + t;
+          sum = std::inner_product(from, from + taps, weight.data() + (c * width + i) * taps, sum);
+        }
+        result.data()[(b * channels + c) * length + t] = sum;
+      }
+  state = slice(all, 2, {length, length + taps - 1});
+  return result;
+}
+
 // DeepSeek-V3.2: the keys with the largest sum over heads of weight * relu(q k).
 template <class Real>
 class LightningIndexer {
@@ -168,11 +178,20 @@ private:
   std::int64_t heads_, queries_, width_, all_;
 };
 
-constexpr std::array<std::string_view, 8> kNames{"share_of_zero_experts", "per_expert_scale", "match_magnitude",
-                                                 "mean_of_streams",       "gaussian_topk",    "altup_predict",
-                                                 "altup_correct",         "lightning_indexer"};
+constexpr std::array<std::string_view, 9> kNames{"grouped_convolution", "share_of_zero_experts", "per_expert_scale",
+                                                 "match_magnitude",     "mean_of_streams",       "gaussian_topk",
+                                                 "altup_predict",       "altup_correct",         "lightning_indexer"};
 
 }  // namespace
+
+double normal_quantile(double share) {
+  double low = -10, high = 10;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    (0.5 * std::erfc(-middle * M_SQRT1_2) < share ? low : high) = middle;
+  }
+  return low;
+}
 
 bool is_known_computation(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
@@ -181,6 +200,7 @@ bool is_known_computation(std::string_view name) {
 template <class Real>
 Tensor<Real> named_computation(std::string_view name, const std::vector<const Tensor<Real>*>& in, double number,
                                Tensor<Real>& state) {
+  if (name == "grouped_convolution") return grouped_convolution(in, state);
   if (name == "match_magnitude") return match_magnitude(in);
   if (name == "per_expert_scale") return per_expert_scale(in);
   if (name == "share_of_zero_experts") return share_of_zero_experts(in, static_cast<std::int64_t>(number));

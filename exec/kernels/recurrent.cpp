@@ -149,6 +149,28 @@ Tensor<Real> weighted_keys(const std::vector<const Tensor<Real>*>& in, Tensor<Re
   return result;
 }
 
+// RG-LRU (arXiv 2402.19427): h = a h + sqrt(1 - a^2) x, at the first position x. State [B, n].
+template <class Real>
+Tensor<Real> gated_lru(const std::vector<const Tensor<Real>*>& in, Tensor<Real>& state) {
+  const Tensor<Real>&x = *in[0], &a = *in[1];
+  const std::int64_t batch = x.shape[0], length = x.shape[1], lanes = x.shape[2];
+  const bool begins = state.empty();
+  std::vector<Real> h(static_cast<std::size_t>(batch * lanes));
+  if (!begins) h = *state.real;
+  Tensor<Real> result = make_tensor<Real>(x.shape);
+  for (std::int64_t s = 0; s < batch; ++s)
+    for (std::int64_t t = 0; t < length; ++t)
+      for (std::int64_t l = 0; l < lanes; ++l) {
+        const std::int64_t at = (s * length + t) * lanes + l;
+        const Real keep = a.data()[at], fresh = x.data()[at];
+        Real& lane = h[static_cast<std::size_t>(s * lanes + l)];
+        lane = begins && t == 0 ? fresh : keep * lane + std::sqrt(Real(1) - keep * keep) * fresh;
+        result.data()[at] = lane;
+      }
+  state = {Shape{batch, lanes}, std::make_shared<std::vector<Real>>(std::move(h)), nullptr};
+  return result;
+}
+
 }  // namespace
 
 template <class Real>
@@ -190,11 +212,14 @@ Tensor<Real> lightning_attention(const Tensor<Real>& q, const Tensor<Real>& k, c
   return result;
 }
 
-bool is_known_scan(std::string_view kind) { return kind == "ssm" || kind == "gated_delta" || kind == "wkv"; }
+bool is_known_scan(std::string_view kind) {
+  return kind == "ssm" || kind == "gated_delta" || kind == "wkv" || kind == "rg_lru";
+}
 
 template <class Real>
 Tensor<Real> scan(std::string_view kind, const std::vector<const Tensor<Real>*>& inputs, Tensor<Real>& state) {
   if (kind == "wkv") return weighted_keys(inputs, state);
+  if (kind == "rg_lru") return gated_lru(inputs, state);
   return kind == "ssm" ? selective(inputs, state) : delta_rule(inputs, state);
 }
 

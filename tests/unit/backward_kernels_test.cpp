@@ -205,6 +205,31 @@ TEST_CASE("backward: routes and the rows of one expert", "[exec][backward]") {
   }
 }
 
+TEST_CASE("backward: a sparse mixer's weights", "[exec][backward]") {
+  const Inputs scores{drawn({4, 6}, 1, 0.5, 1.5), {}};
+  RecordedOp op = recorded(Op::topk_route, scores, {{4, 2}, {4, 2}}, {2, 0, 0, 0});
+  op.number = 0.2;
+  CHECK(worst_gradient_error(op, scores) < kTolerance);
+}
+
+TEST_CASE("backward: computations of single types", "[exec][backward]") {
+  const auto error_of = [](const char* name, const Inputs& inputs, const Shape& out, double number) {
+    RecordedOp op = recorded(Op::opaque, inputs, {out});
+    op.text = name;
+    op.number = number;
+    return worst_gradient_error(op, inputs);
+  };
+  const T streams = drawn({3, 2, 4, 5}, 1), one = drawn({2, 4, 5}, 2);
+  CHECK(error_of("match_magnitude", {streams, one}, streams.shape, 0) < kTolerance);
+  CHECK(error_of("mean_of_streams", {one, streams}, one.shape, 0) < kTolerance);
+  CHECK(error_of("gaussian_topk", {one}, one.shape, 0.6) < kTolerance);
+  CHECK(error_of("altup_predict", {streams, drawn({2, 4, 9}, 3)}, streams.shape, 0) < kTolerance);
+  CHECK(error_of("altup_correct", {streams, one, drawn({2, 4, 3}, 4)}, streams.shape, 1) < kTolerance);
+  const T chosen = ids({3, 2}, {0, 2, 1, 0, 2, 1});
+  CHECK(error_of("per_expert_scale", {drawn({3, 2}, 1), drawn({3}, 2), chosen}, {3, 2}, 0) < kTolerance);
+  CHECK(error_of("share_of_zero_experts", {drawn({3, 1}, 1), drawn({3, 2}, 2), chosen}, {3, 1}, 1) < kTolerance);
+}
+
 TEST_CASE("backward: fused experts in every layout", "[exec][backward]") {
   const T chosen = ids({3, 2}, {0, 1, 1, 2, 0, 2});
   for (const char* gate : {"silu", "gpt_oss_swiglu", "clamped_silu", "limited_silu"}) {
@@ -237,6 +262,14 @@ TEST_CASE("backward: convolutions and recurrences through time", "[exec][backwar
     rule.text = "gated_delta";
     CHECK(worst_gradient_error(rule, delta) < 10 * kTolerance);
   }
+  const Inputs keys{drawn({2, 5, 3}, 1), drawn({2, 5, 3}, 2), drawn({3}, 3), drawn({3}, 4)};
+  RecordedOp wkv = recorded(Op::scan, keys, {keys[0].shape});
+  wkv.text = "wkv";
+  CHECK(worst_gradient_error(wkv, keys) < kTolerance);
+  const Inputs lru{drawn({2, 5, 3}, 1), drawn({2, 5, 3}, 2, 0.1, 0.9)};
+  RecordedOp unit = recorded(Op::scan, lru, {lru[0].shape});
+  unit.text = "rg_lru";
+  CHECK(worst_gradient_error(unit, lru) < kTolerance);
   const Inputs linear{drawn({2, 3, 5, 4}, 1), drawn({2, 3, 5, 4}, 2), drawn({2, 3, 5, 4}, 3)};
   std::vector<std::int64_t> ints(8, 0);
   ints[kLightningLayer] = 1;

@@ -2,9 +2,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 
 #include "core/analyze.h"
+#include "exec/mapped_file.h"
 #include "tests/scratch.h"
 #include "tests/tiny_model.h"
 
@@ -121,6 +123,19 @@ TEST_CASE("open_weights: absent tensors, other shapes and NaN are named", "[exec
   CHECK(
       error_text((*weights)->read({"gate_up_proj", Shape{2, 2, 2}, -1, {}, 1})).find("no tensor \"experts.0.gate\"") !=
       std::string::npos);
+}
+
+TEST_CASE("MappedFile: a file that is cut off while it is mapped reads as zeros and says so", "[exec]") {
+  const Scratch scratch;
+  const std::string path = scratch.write("weights", std::string(100'000, 'x'));
+  auto file = MappedFile::open(path);
+  REQUIRE(file);
+  CHECK_FALSE(file->changed());
+  CHECK(file->bytes()[99'999] == std::byte{'x'});
+  std::filesystem::resize_file(path, 10);
+  CHECK(file->bytes()[99'999] == std::byte{0});
+  CHECK(file->changed());
+  CHECK(file->changed_error().message.find("changed while it was read") != std::string::npos);
 }
 
 TEST_CASE("piece_of: follows the analysis and ties", "[exec]") {
