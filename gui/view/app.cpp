@@ -205,7 +205,7 @@ void set_workspace(App& app, std::string_view name) {
   View& v = app.view;
   v.alone.clear();
   v.bottom_height = 250;
-  if (name == "plan") v.center = "graph", v.bottom = "problems";
+  if (name == "plan") v.center = "graph", v.bottom = "memory";
   if (name == "compare") v.center = "compare", v.bottom = "memory";
   if (name == "timeline") v.center = "graph", v.bottom = "timeline", v.bottom_height = 430;
   if (name == "sweep") v.center = "compare", v.bottom = "speed_up", v.bottom_height = 430;

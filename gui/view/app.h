@@ -74,10 +74,10 @@ struct FindState {
 struct View {
   std::string theme = "dark";
   float font_scale = 1;
-  std::string left = "setup";                                   // the tab on the left where there is little room
-  std::string single = "graph";                                 // the panel beside it, which follows center and bottom
-  std::string last_center = "graph", last_bottom = "problems";  // as `single` has seen them
-  std::string center = "graph", bottom = "problems", alone;     // `alone`: one panel over everything
+  std::string left = "setup";                                 // the tab on the left where there is little room
+  std::string single = "graph";                               // the panel beside it, which follows center and bottom
+  std::string last_center = "graph", last_bottom = "memory";  // as `single` has seen them
+  std::string center = "graph", bottom = "memory", alone;     // `alone`: one panel over everything
   float left_width = 300, right_width = 340, bottom_height = 250;  // at scale 1
   std::string selected;                                            // path of a module
   int layer = -1;                                                  // of it, where one is drawn alone

@@ -53,6 +53,7 @@ void compare_panel(App& app, Ui& ui) {
   if (no_data(app, ui)) return;
   const Evaluation &a = app.results.a, &b = app.results.b;
   const Document& d = app.document();
+  ImGui::AlignTextToFramePadding();
   ui.colored("A  " + d.plan_a().name, ui.theme->side_a);
   ImGui::SameLine();
   ui.dim("against");
@@ -66,6 +67,7 @@ void compare_panel(App& app, Ui& ui) {
   if (ui.button("swap", "swap  X")) perform(app, Action::swap_sides);
   ImGui::SameLine();
   if (ui.button("baseline", "make A the baseline  B")) perform(app, Action::make_baseline);
+  ImGui::AlignTextToFramePadding();
   ui.dim("B at");
   for (const int tp : {1, 2, 4, 8}) {
     ImGui::SameLine(0, ui.px(4));

@@ -342,6 +342,7 @@ private:
 
   void minimap() {
     const GraphDrawing& g = app_.graph;
+    if (size_.x < ui_.px(480)) return;  // it would cover what it maps
     const float height = std::min(size_.y * 0.5F, ui_.px(180)), factor = height / std::max(g.height, 1.0F);
     const float width = std::min(std::max(g.width * factor, ui_.px(24)), ui_.px(90));
     const ImVec2 a(high().x - width - ui_.px(10), low_.y + ui_.px(10)), b(a.x + width, a.y + height);

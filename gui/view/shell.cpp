@@ -147,9 +147,10 @@ std::string status_text(const App& app) {
   if (app.view.message_frames > 0) return app.view.message;
   const Document& d = app.document();
   std::vector<std::string> parts = {app.at_work.empty() ? "ready" : "working: " + cli::joined(app.at_work, ", "),
-                                    "recomputed in " + cli::fixed(app.results.refresh_ms, 1) + " ms",
                                     app.has_unsaved_edits() ? "unsaved edits" : "saved", "A: " + d.plan_a().name,
                                     "B: " + d.plan_b().name};
+  // A picture is to be the same every time.
+  if (app.threads) parts.insert(parts.begin() + 1, "recomputed in " + cli::fixed(app.results.refresh_ms, 1) + " ms");
   if (d.baseline_tp) parts.back() += " at TP " + std::to_string(*d.baseline_tp);
   const cli::Report* report = app.shown();
   if (report != nullptr && report->results.front().decode) {
