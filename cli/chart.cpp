@@ -56,51 +56,36 @@ struct Scale {
   double y(double speedup) const { return kHeight - kBottom - speedup / most * (kHeight - kTop - kBottom); }
 };
 
-std::string number(double value) { return fixed(value, 1); }
-
-std::string line(double x1, double y1, double x2, double y2, const std::string& style) {
-  return "<line x1=\"" + number(x1) + "\" y1=\"" + number(y1) + "\" x2=\"" + number(x2) + "\" y2=\"" + number(y2) +
-         "\" " + style + "/>\n";
-}
-
-std::string label(double x, double y, const std::string& text, const std::string& anchor) {
-  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\">" + text + "</text>\n";
-}
-
-std::string escaped(const std::string& text) {
-  std::string result;
-  for (const char c : text) result += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : std::string(1, c);
-  return result;
-}
-
-std::string axes(const Scale& scale, const std::vector<ChartPoint>& ticks) {
-  std::string svg = line(kLeft, scale.y(0), kWidth - kRight, scale.y(0), "stroke=\"#444\"") +
-                    line(kLeft, scale.y(0), kLeft, kTop, "stroke=\"#444\"");
+std::string axes(const Scale& scale, const std::vector<ChartPoint>& ticks, const Ink& ink) {
+  const std::string axis = "stroke=\"" + ink.axis + "\"";
+  std::string svg =
+      svg_line(kLeft, scale.y(0), kWidth - kRight, scale.y(0), axis) + svg_line(kLeft, scale.y(0), kLeft, kTop, axis);
   for (const ChartPoint& tick : ticks) {
-    svg += label(scale.x(tick.tp), scale.y(0) + 18, std::to_string(tick.tp), "middle");
+    svg += svg_text(scale.x(tick.tp), scale.y(0) + 18, std::to_string(tick.tp), "middle");
     if (tick.tp > scale.most) continue;
-    svg += line(kLeft, scale.y(tick.tp), kWidth - kRight, scale.y(tick.tp), "stroke=\"#ddd\"");
-    svg += label(kLeft - 8, scale.y(tick.tp) + 4, std::to_string(tick.tp), "end");
+    svg += svg_line(kLeft, scale.y(tick.tp), kWidth - kRight, scale.y(tick.tp), "stroke=\"" + ink.grid + "\"");
+    svg += svg_text(kLeft - 8, scale.y(tick.tp) + 4, std::to_string(tick.tp), "end");
   }
   const double ideal = std::min(scale.most_tp, scale.most);
-  svg += line(scale.x(0), scale.y(0), scale.x(ideal), scale.y(ideal), "stroke=\"#999\" stroke-dasharray=\"5 4\"");
-  svg += label((kLeft + kWidth - kRight) / 2, kHeight - 12, "TP size", "middle");
-  return svg + label(kLeft, kTop - 10, "speed-up over one device (dashed: ideal)", "start");
+  svg += svg_line(scale.x(0), scale.y(0), scale.x(ideal), scale.y(ideal),
+                  "stroke=\"" + ink.ideal + "\" stroke-dasharray=\"5 4\"");
+  svg += svg_text((kLeft + kWidth - kRight) / 2, kHeight - 12, "TP size", "middle");
+  return svg + svg_text(kLeft, kTop - 10, "speed-up over one device (dashed: ideal)", "start");
 }
 
 std::string curve(const Scale& scale, const ChartSeries& series, const char* colour, double legend_y) {
   std::string path, marks;
   for (const ChartPoint& p : series.points) {
-    path += (path.empty() ? "" : " ") + number(scale.x(p.tp)) + "," + number(scale.y(p.speedup));
-    marks += line(scale.x(p.tp), scale.y(p.low), scale.x(p.tp), scale.y(p.high),
-                  "stroke=\"" + std::string(colour) + "\" stroke-width=\"1\"");
-    marks += "<circle cx=\"" + number(scale.x(p.tp)) + "\" cy=\"" + number(scale.y(p.speedup)) +
+    path += (path.empty() ? "" : " ") + svg_number(scale.x(p.tp)) + "," + svg_number(scale.y(p.speedup));
+    marks += svg_line(scale.x(p.tp), scale.y(p.low), scale.x(p.tp), scale.y(p.high),
+                      "stroke=\"" + std::string(colour) + "\" stroke-width=\"1\"");
+    marks += "<circle cx=\"" + svg_number(scale.x(p.tp)) + "\" cy=\"" + svg_number(scale.y(p.speedup)) +
              "\" r=\"3.5\" fill=\"" + colour + "\"/>\n";
-    marks += label(scale.x(p.tp) + 6, scale.y(p.speedup) + 14, fixed(p.speedup, 2), "start");
+    marks += svg_text(scale.x(p.tp) + 6, scale.y(p.speedup) + 14, fixed(p.speedup, 2), "start");
   }
-  const std::string legend =
-      line(kLeft + 20, legend_y, kLeft + 44, legend_y, "stroke=\"" + std::string(colour) + "\" stroke-width=\"2\"") +
-      label(kLeft + 50, legend_y + 4, series.name, "start");
+  const std::string legend = svg_line(kLeft + 20, legend_y, kLeft + 44, legend_y,
+                                      "stroke=\"" + std::string(colour) + "\" stroke-width=\"2\"") +
+                             svg_text(kLeft + 50, legend_y + 4, series.name, "start");
   return "<polyline points=\"" + path + "\" fill=\"none\" stroke=\"" + colour + "\" stroke-width=\"2\"/>\n" + marks +
          legend;
 }
@@ -130,7 +115,7 @@ std::vector<std::string> text_chart(const std::vector<ChartSeries>& all, const T
   return lines;
 }
 
-std::string svg_chart(const std::vector<ChartSeries>& all, const std::string& title) {
+std::string svg_chart(const std::vector<ChartSeries>& all, const std::string& title, const Ink& ink) {
   constexpr const char* colours[] = {"#1f6fb4", "#d9541e"};
   Scale scale;
   std::vector<ChartPoint> ticks;
@@ -139,15 +124,10 @@ std::string svg_chart(const std::vector<ChartSeries>& all, const std::string& ti
     for (const ChartPoint& p : series.points) scale.most_tp = std::max<double>(scale.most_tp, p.tp);
   }
   scale.most = highest(all);
-  std::string svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + number(kWidth) + "\" height=\"" +
-                    number(kHeight) + "\" viewBox=\"0 0 " + number(kWidth) + " " + number(kHeight) +
-                    "\" font-family=\"sans-serif\" font-size=\"12\">\n" +
-                    "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n" + "<text x=\"" + number(kWidth / 2) +
-                    "\" y=\"20\" text-anchor=\"middle\" font-size=\"14\">" + escaped(title) + "</text>\n" +
-                    axes(scale, ticks);
+  std::string svg = svg_open({kWidth, kHeight}, ink, title) + axes(scale, ticks, ink);
   for (std::size_t i = 0; i < all.size(); ++i)
     svg += curve(scale, all[i], colours[i % std::size(colours)], kTop + 14 + 18 * static_cast<double>(i));
-  return svg + "</svg>\n";
+  return svg + kSvgClose;
 }
 
 }  // namespace tpsim::cli

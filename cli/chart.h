@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/report.h"
+#include "cli/svg.h"
 #include "cli/terminal.h"
 
 namespace tpsim::cli {
@@ -23,6 +24,6 @@ std::vector<ChartSeries> speedup_series(const Report& report);
 
 // A bar per size with the ideal marked.
 std::vector<std::string> text_chart(const std::vector<ChartSeries>& series, const Terminal& terminal);
-std::string svg_chart(const std::vector<ChartSeries>& series, const std::string& title);
+std::string svg_chart(const std::vector<ChartSeries>& series, const std::string& title, const Ink& ink = {});
 
 }  // namespace tpsim::cli

@@ -5,6 +5,7 @@
 #include "cli/flags.h"
 #include "cli/output.h"
 #include "cli/plan_output.h"
+#include "cli/plan_table.h"
 #include "cli/report.h"
 #include "cli/sizes.h"
 #include "cli/text.h"
@@ -12,59 +13,6 @@
 
 namespace tpsim::cli {
 namespace {
-
-const ResolvedRule* rule_of(const Analysis& analysis, const ShardSpec& spec) {
-  return spec.rule < 0 ? nullptr : &analysis.rules[static_cast<std::size_t>(spec.rule)];
-}
-
-Row parameter_row(const Analysis& analysis, const ShardSpec& spec, Units units) {
-  const ResolvedRule* const rule = rule_of(analysis, spec);
-  const RankShard& first = spec.ranks.front();
-  Row row;
-  row.cells = {cell(spec.pattern),
-               cell(spec.count),
-               cell(to_string(spec.shape)),
-               rule == nullptr ? no_value() : cell(spec.strategy),
-               cell(to_string(spec.placement)),
-               cell(to_string(first.shape)),
-               cell(first.bytes * spec.count, bytes_text(first.bytes * spec.count, units)),
-               rule == nullptr ? no_value() : cell(rule->rule.key),
-               rule == nullptr ? no_value() : cell(std::string(to_string(rule->origin)))};
-  return row;
-}
-
-// A rule that decides no parameter: it changes modules' calls, or nothing at all.
-Row rule_row(const ResolvedRule& resolved) {
-  Row row;
-  const bool idle = resolved.modules == 0;
-  row.cells = {cell(resolved.rule.key),
-               cell(resolved.modules),
-               no_value(),
-               cell(resolved.rule.strategy),
-               cell(std::string(idle ? "matches nothing" : "call only")),
-               no_value(),
-               no_value(),
-               cell(resolved.rule.key),
-               cell(std::string(to_string(resolved.origin)))};
-  return row;
-}
-
-Table resolved_table(const Analysis& analysis, Units units) {
-  Table table;
-  table.columns = {{"name", "module or parameter", false, 0},
-                   {"count", "count", true, 95},
-                   {"shape", "shape", true, 90},
-                   {"strategy", "strategy", false, 0},
-                   {"placement", "placement", false, 100},
-                   {"local_shape", "on rank 0", true, 80},
-                   {"rank_bytes", "per rank", true, 120},
-                   {"rule", "rule", false, 160},
-                   {"origin", "from", false, 140}};
-  for (const ShardSpec& spec : analysis.shards) table.rows.push_back(parameter_row(analysis, spec, units));
-  for (const ResolvedRule& rule : analysis.rules)
-    if (rule.parameters == 0) table.rows.push_back(rule_row(rule));
-  return table;
-}
 
 void write_json(JsonWriter& json, const Scenario& s, const Analysis& analysis, const Table& table) {
   json.begin_object();
@@ -89,12 +37,6 @@ void write_json(JsonWriter& json, const Scenario& s, const Analysis& analysis, c
   json.end_object();
 }
 
-Plan plan_in_effect(const Analysis& analysis) {
-  Plan plan;
-  for (const ResolvedRule& resolved : analysis.rules) plan.rules.push_back(resolved.rule);
-  return plan;
-}
-
 Result<int> run(Context& context) {
   const Options& options = context.options;
   const auto scenario = load_scenario(options);
@@ -114,7 +56,7 @@ Result<int> run(Context& context) {
   document.title = "Plan of " + scenario->input.source.id + " at TP " + std::to_string(*tp);
   document.heading = scenario_heading(*scenario, *analysis, problems, options, context.terminal.width);
   document.heading.resize(std::min<std::size_t>(document.heading.size(), 2));
-  document.table = resolved_table(*analysis, options.units);
+  document.table = plan_table(*analysis, options.units);
   document.json = [&, table = document.table](JsonWriter& json) { write_json(json, *scenario, *analysis, table); };
   if (auto emitted = emit(context, std::move(document)); !emitted) return emitted.error();
   return kExitYes;

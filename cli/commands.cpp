@@ -20,6 +20,8 @@ const std::vector<Command>& all_commands() {
       redistribute_command(),
       sweep_command(),
       trace_command(),
+      trace_import_command(),
+      export_command(),
       run_command(),
       validate_command(),
       evaluate_command(),

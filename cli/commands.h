@@ -28,6 +28,8 @@ Command memory_command();
 Command comm_command();
 Command redistribute_command();
 Command trace_command();
+Command trace_import_command();
+Command export_command();
 Command run_command();
 Command validate_command();
 Command evaluate_command();

@@ -105,6 +105,19 @@ Result<void> set_phase(Options& options, Text value) {
           {{"prefill", Phase::prefill}, {"decode", Phase::decode}, {"both", Phase::both}, {"train", Phase::train}}});
 }
 
+constexpr std::array<std::pair<Text, ExportKind>, 4> kExportKinds = {
+    {{"report", ExportKind::report},
+     {"python", ExportKind::python},
+     {"distributed-config", ExportKind::distributed_config},
+     {"parallelize-module", ExportKind::parallelize_module}}};
+
+Result<void> set_export(Options& options, Text value) {
+  ExportKind kind = ExportKind::report;
+  const auto done = apply_choice(kind, value, kExportKinds);
+  if (done) options.export_as = kind;
+  return done;
+}
+
 Result<void> set_recompute(Options& options, Text value) {
   Recompute recompute = Recompute::none;
   const auto done =
@@ -366,6 +379,9 @@ constexpr std::array kFlags = {
          set_number<&Options::jobs, 1, 1024>},
     Flag{"stdio", 0, "", kAct, kServeFlags, "requests on standard input, answers on standard output",
          set_true<&Options::stdio>},
+    Flag{"as", 0, "KIND", kAct, kExportFlags,
+         "report (default), python (a dictionary), distributed-config (Transformers) or parallelize-module (torch)",
+         set_export},
     Flag{"python", 0, "", kAct, kPlanOutputFlags, "write the plan as a Python dictionary", set_true<&Options::python>},
 
     Flag{"snapshot", 0, "FILE", kAct, kGuiFlags, "draw into a PNG file instead of a window; needs no display",
@@ -426,6 +442,12 @@ const Flag* find_flag(char short_name) {
   const auto* const it = std::find_if(kFlags.begin(), kFlags.end(),
                                       [&](const Flag& f) { return f.short_name != 0 && f.short_name == short_name; });
   return it == kFlags.end() ? nullptr : it;
+}
+
+const char* to_string(ExportKind kind) {
+  for (const auto& [name, value] : kExportKinds)
+    if (value == kind) return name.data();
+  return "";
 }
 
 const char* to_string(FlagGroup group) {

@@ -19,6 +19,10 @@ enum class Units { iec, si, bytes };
 enum class ColorMode { automatic, always, never };
 enum class Phase { prefill, decode, both, train };
 
+// What `tpsim export` writes.
+enum class ExportKind { report, python, distributed_config, parallelize_module };
+const char* to_string(ExportKind kind);  // "distributed-config"
+
 // `--tp`: sizes in ascending order without duplicates, or "valid": those at which the plan is right.
 struct TpChoice {
   bool valid = false;
@@ -78,6 +82,9 @@ struct Options {
   bool fix = false, strict = false, shipped = false, require_fit = false, python = false;
   std::optional<std::string> from, to, shape, mesh;
   std::vector<std::string> fail_if;
+
+  // Of exports
+  std::optional<ExportKind> export_as;
 
   // Of sweeps
   std::vector<GivenAxis> axes;

@@ -9,4 +9,10 @@ std::string plan_text(const Plan& plan, const Options& options) {
   return text;
 }
 
+Plan plan_in_effect(const Analysis& analysis) {
+  Plan plan;
+  for (const ResolvedRule& resolved : analysis.rules) plan.rules.push_back(resolved.rule);
+  return plan;
+}
+
 }  // namespace tpsim::cli

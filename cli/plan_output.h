@@ -4,9 +4,13 @@
 #include <string>
 
 #include "cli/command.h"
+#include "core/analysis.h"
 #include "core/plan.h"
 
 namespace tpsim::cli {
+
+// The rules of the analysis: of all sources, merged.
+Plan plan_in_effect(const Analysis& analysis);
 
 std::string plan_text(const Plan& plan, const Options& options);
 

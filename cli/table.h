@@ -65,6 +65,7 @@ std::string to_plain(const Table& table, bool header);
 std::string to_csv(const Table& table, bool header);
 std::string to_ndjson(const Table& table);
 std::string to_markdown(const Table& table);
+std::string html_table(const Table& table);  // the element alone
 std::string to_html(const Table& table, std::string_view title);
 void write_rows(const Table& table, JsonWriter& json);  // an array of flat objects
 

@@ -1,4 +1,5 @@
 // Tables for programs and documents.
+#include "cli/svg.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -38,19 +39,6 @@ std::string csv_quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + "\"";
-}
-
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      default: out += c;
-    }
-  }
-  return out;
 }
 
 std::string full_title(const Column& column) {
@@ -150,23 +138,70 @@ std::string to_markdown(const Table& table) {
   return out;
 }
 
-std::string to_html(const Table& table, std::string_view title) {
-  std::string out = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + html_escaped(title) +
-                    "</title>\n<style>table{border-collapse:collapse;font-family:monospace}td,th{padding:2px 8px}"
-                    ".r{text-align:right}tr:nth-child(even){background:#eee}</style></head>\n<body><h1>" +
-                    html_escaped(title) + "</h1>\n<table>\n<tr>";
-  for_each_shown(table, [&](std::size_t i) { out += "<th>" + html_escaped(full_title(table.columns[i])) + "</th>"; });
-  out += "</tr>\n";
+namespace {
+
+const char* class_of(Style style) {
+  switch (style) {
+    case Style::red: return "no";
+    case Style::bold: return "bold";
+    case Style::yellow: return "warn";
+    case Style::plain:
+    case Style::cyan:
+    case Style::dim: break;
+  }
+  return "";
+}
+
+std::string html_cell(const Column& column, const std::string& text, Style style) {
+  std::string classes = column.right_aligned ? "r" : "";
+  if (const std::string more = class_of(style); !more.empty()) classes += (classes.empty() ? "" : " ") + more;
+  return (classes.empty() ? "<td>" : "<td class=\"" + classes + "\">") + markup_escaped(text) + "</td>";
+}
+
+// Neighbours of one group share a heading.
+std::string html_groups(const Table& table) {
+  std::vector<std::pair<std::string, int>> groups;  // with the number of columns below
+  for_each_shown(table, [&](std::size_t i) {
+    const std::string& group = table.columns[i].group;
+    if (groups.empty() || groups.back().first != group) groups.emplace_back(group, 0);
+    ++groups.back().second;
+  });
+  std::string out;
+  bool any = false;
+  for (const auto& [group, columns] : groups) {
+    any |= !group.empty();
+    out += "<th colspan=\"" + std::to_string(columns) + "\">" + markup_escaped(group) + "</th>";
+  }
+  return any ? "<tr>" + out + "</tr>\n" : "";
+}
+
+}  // namespace
+
+std::string html_table(const Table& table) {
+  std::string out = "<table>\n<thead>\n" + html_groups(table) + "<tr>";
+  for_each_shown(table, [&](std::size_t i) {
+    out += (table.columns[i].right_aligned ? "<th class=\"r\">" : "<th>") + markup_escaped(table.columns[i].title) +
+           "</th>";
+  });
+  out += "</tr>\n</thead>\n<tbody>\n";
   for (const Row& row : table.rows) {
     out += "<tr>";
     for_each_shown(table, [&](std::size_t i) {
       const bool noted = !row.note.empty() && i > 0;
-      out += table.columns[i].right_aligned ? "<td class=\"r\">" : "<td>";
-      out += html_escaped(noted ? (i == 1 ? row.note : "") : row.cells[i].text) + "</td>";
+      out += html_cell(table.columns[i], noted ? (i == 1 ? row.note : "") : row.cells[i].text, row.cells[i].style);
     });
     out += "</tr>\n";
   }
-  return out + "</table></body></html>\n";
+  return out + "</tbody>\n</table>\n";
+}
+
+std::string to_html(const Table& table, std::string_view title) {
+  return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + markup_escaped(title) +
+         "</title>\n<style>table{border-collapse:collapse;font-family:monospace}td,th{padding:2px 8px}"
+         ".r{text-align:right}.no{color:#b00}.bold{font-weight:bold}tr:nth-child(even){background:#eee}</style></"
+         "head>\n"
+         "<body><h1>" +
+         markup_escaped(title) + "</h1>\n" + html_table(table) + "</body></html>\n";
 }
 
 }  // namespace tpsim::cli

@@ -11,21 +11,6 @@
 namespace tpsim::cli {
 namespace {
 
-struct Product {
-  DType dtype = DType::bf16;
-  std::int64_t m = 0, n = 0, k = 0;
-  auto operator<=>(const Product&) const = default;
-};
-
-struct Exchange {
-  CollectiveOp op = CollectiveOp::all_reduce;
-  DType dtype = DType::bf16;
-  std::int64_t bytes = 0;
-  int ranks = 0;
-  bool nccl = true;
-  auto operator<=>(const Exchange&) const = default;
-};
-
 // Which inputs of an operation are the product's.
 struct ProductForm {
   std::string_view name;
@@ -33,19 +18,6 @@ struct ProductForm {
 };
 constexpr std::array kProducts = {ProductForm{"aten::mm", 0, 1}, ProductForm{"aten::addmm", 1, 2},
                                   ProductForm{"aten::_scaled_mm", 0, 1}};
-
-std::optional<Product> product_of(const KinetoEvent& op) {
-  for (const ProductForm& form : kProducts) {
-    if (op.name != form.name || op.shapes.size() <= form.right || op.types.size() <= form.right) continue;
-    const auto &a = op.shapes[form.left], &b = op.shapes[form.right];
-    const auto dtype = dtype_named(op.types[form.left]);
-    const bool matrices = a.size() == 2 && b.size() == 2 && a[1] == b[0] && a[0] > 0 && a[1] > 0 && b[1] > 0;
-    // In fp32 it is not told whether tensor cores round (TF32).
-    if (!matrices || !dtype || *dtype == DType::fp32 || *dtype == DType::int64) return std::nullopt;
-    return Product{*dtype, a[0], b[1], a[1]};
-  }
-  return std::nullopt;
-}
 
 // As nccl-tests counts: the gathered or exchanged tensor.
 std::int64_t elements_of(const KinetoCollective& c, CollectiveOp op) {
@@ -75,9 +47,37 @@ std::optional<Exchange> exchange_shaped(const KinetoEvent& op, int world) {
   return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<Product> product_of(const KinetoEvent& op) {
+  for (const ProductForm& form : kProducts) {
+    if (op.name != form.name || op.shapes.size() <= form.right || op.types.size() <= form.right) continue;
+    const auto &a = op.shapes[form.left], &b = op.shapes[form.right];
+    const auto dtype = dtype_named(op.types[form.left]);
+    const bool matrices = a.size() == 2 && b.size() == 2 && a[1] == b[0] && a[0] > 0 && a[1] > 0 && b[1] > 0;
+    if (!matrices || !dtype || *dtype == DType::int64) return std::nullopt;
+    return Product{*dtype, a[0], b[1], a[1]};
+  }
+  return std::nullopt;
+}
+
+std::optional<Exchange> exchange_of(const KinetoEvent& kernel, const KinetoEvent* operation, int world) {
+  if (kernel.collective) return exchange_said(*kernel.collective, world);
+  if (operation == nullptr) return std::nullopt;
+  return operation->collective ? exchange_said(*operation->collective, world) : exchange_shaped(*operation, world);
+}
+
+namespace {
+
 struct Totals {
   double all_us = 0, products_us = 0, collectives_us = 0, unsized_us = 0;
 };
+
+// In fp32 it is not told whether tensor cores round (TF32).
+std::optional<Product> fitted_product(const KinetoEvent& operation) {
+  const auto product = product_of(operation);
+  return product && product->dtype != DType::fp32 ? product : std::nullopt;
+}
 
 class Collector {
 public:
@@ -89,7 +89,7 @@ public:
       if (kernel.category != KinetoCategory::kernel) continue;
       totals_.all_us += kernel.duration_us;
       const KinetoEvent* op = launched_by[i] < 0 ? nullptr : &trace.events[static_cast<std::size_t>(launched_by[i])];
-      if (op != nullptr && product_of(*op))
+      if (op != nullptr && fitted_product(*op))
         products_by_call[launched_by[i]] += kernel.duration_us;
       else if (kernel_family(kernel.name) == "collective")
         add_collective(kernel, op, trace.world_size);
@@ -106,10 +106,7 @@ public:
 
 private:
   void add_collective(const KinetoEvent& kernel, const KinetoEvent* op, int world) {
-    auto exchange = kernel.collective                 ? exchange_said(*kernel.collective, world)
-                    : op != nullptr && op->collective ? exchange_said(*op->collective, world)
-                    : op != nullptr                   ? exchange_shaped(*op, world)
-                                                      : std::nullopt;
+    const auto exchange = exchange_of(kernel, op, world);
     if (!exchange || !(kernel.duration_us > 0)) {
       totals_.unsized_us += kernel.duration_us;
       return;

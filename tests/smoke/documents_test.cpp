@@ -59,6 +59,15 @@ TEST_CASE("documents: timelines, predicted and measured", "[schema]") {
   check_document("trace -m tests/fixtures/run/config.json --result tests/fixtures/run/tp2.json", "trace");
 }
 
+TEST_CASE("documents: imported traces, logs and tables; exported reports", "[schema]") {
+  const std::string cases = "tests/golden/cases/";
+  check_document("trace import " + cases + "trace-import-kineto/r0.json " + cases + "trace-import-nccl/nccl.log " +
+                     cases + "trace-import-sweep/sweep.txt -m llama-3.1-8b --tp 2",
+                 "trace-import");
+  check_document("trace import " + cases + "trace-import-nccl/nccl.log", "trace-import");
+  check_document("export -m llama-3.1-8b --tp 1,2", "report");
+}
+
 TEST_CASE("documents: rows of a sweep", "[schema]") {
   const ProgramRun run = run_tpsim(
       "sweep -m llama-3.1-8b --tp 1,3,8 -b 4 --prompt 512 --ctx 64,4Ki --gen 20,1 "
