@@ -30,13 +30,15 @@ public:
     return "";
   }
 
-  // The collective whose bytes are a whole multiple of those of one token.
+  // The collectives of which one token's bytes go into those of the call a whole number of times.
   std::string of(const Exchange& e) const {
+    std::vector<std::string> found;
     for (const auto& [op, bytes, module] : events_) {
-      const bool whole = bytes > 0 && e.bytes % bytes == 0;
-      if (op == e.op && whole) return module;
+      const bool known = std::find(found.begin(), found.end(), module) != found.end();
+      if (op == e.op && bytes > 0 && e.bytes % bytes == 0 && !known) found.push_back(module);
     }
-    return "";
+    if (found.size() < 2) return found.empty() ? "" : found.front();
+    return found.front() + " and " + std::to_string(found.size() - 1) + " more";
   }
 
 private:
@@ -58,7 +60,9 @@ private:
       // Stacks join neighbours that share an input: q, k and v; gate and up.
       std::int64_t outputs = op.n;
       std::string names = module;
-      for (std::size_t j = i + 1; j < trace.operations.size() && same_input(op, trace.operations[j]); ++j) {
+      for (std::size_t j = i + 1; j < trace.operations.size(); ++j) {
+        if (trace.operations[j].kind != OperationKind::gemm) continue;
+        if (!same_input(op, trace.operations[j])) break;
         outputs += trace.operations[j].n;
         names += " + " + path_components(trace.operations[j].module).back();
         modules_.try_emplace({outputs, op.k}, names);

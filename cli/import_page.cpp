@@ -160,7 +160,7 @@ PageSection sweeps_section(const std::vector<CollectiveSweep>& sweeps, Predictor
 class LogRows {
 public:
   explicit LogRows(const NcclLog& log) : log_(log) {
-    table_.columns = {{"what", "what", false}, {"value", "value", false}, {"count", "lines"}};
+    table_.columns = {{"what", "what", false}, {"value", "value", false, 0, "", true}, {"count", "lines"}};
   }
 
   Table run() {
@@ -168,7 +168,7 @@ public:
     if (!log_.hosts.empty()) add("hosts", joined(std::vector<std::string>(log_.hosts.begin(), log_.hosts.end()), " "));
     for (const NcclCommunicator& c : log_.communicators) add("communicator", describe(c));
     for (const auto& network : log_.networks) add("network", network);
-    if (!log_.adapters.empty()) add("adapters", joined(log_.adapters, " "));
+    for (const auto& adapter : log_.adapters) add("adapter", adapter);
     for (const auto& plugin : log_.plugins) add("plugin", plugin);
     if (log_.channels > 0) add("channels", std::to_string(log_.channels));
     if (log_.collective_channels > 0)

@@ -70,10 +70,17 @@ struct TorchRules {
   std::vector<std::string> left_out, styles;
 };
 
-void add_rule(TorchRules& torch, const Rule& rule, const Dialect& dialect) {
+void add_rule(TorchRules& torch, const ResolvedRule& resolved, const Dialect& dialect) {
+  const Rule& rule = resolved.rule;
+  if (resolved.modules == 0 && resolved.parameters == 0) {
+    torch.comments += "# " + rule.key + " (" + rule.strategy + "): matches nothing in this model\n";
+    return;
+  }
   const auto kind = find_strategy(rule.strategy, dialect);
   const auto style = kind ? torch_style(*kind) : std::nullopt;
-  if (!style) {
+  if (style && !style->empty() && resolved.modules == 0) {
+    torch.left_out.push_back(left_out(rule, "a parameter; styles of torch are for modules"));
+  } else if (!style) {
     torch.left_out.push_back(left_out(rule, "torch has no parallel style for it"));
   } else if (style->empty()) {
     torch.comments += "# " + rule.key + " (" + rule.strategy + "): a full copy on every rank\n";
@@ -125,7 +132,7 @@ Result<PlanCode> distributed_config(const Analysis& analysis) {
 
 PlanCode parallelize_module(const Analysis& analysis) {
   TorchRules torch;
-  for (const ResolvedRule& resolved : analysis.rules) add_rule(torch, resolved.rule, analysis.dialect);
+  for (const ResolvedRule& resolved : analysis.rules) add_rule(torch, resolved, analysis.dialect);
   PlanCode code;
   const std::string ranks = std::to_string(analysis.ranks());
   code.text = called(analysis) + "# torchrun --nproc-per-node " + ranks +

@@ -32,9 +32,13 @@ private:
 
 constexpr std::size_t kPiece = std::size_t{1} << 20;
 
+Error damaged(const std::string& file) {
+  return input_error("is damaged or cut off: it does not unpack as gzip", file);
+}
+
 }  // namespace
 
-Result<std::string> gunzip(std::string_view bytes, const std::string& file, std::size_t limit) {
+Result<Unpacked> gunzip_part(std::string_view bytes, const std::string& file, std::size_t limit) {
   std::string copy(bytes), text;
   Inflater inflater;
   if (!inflater.ready()) return input_error("zlib cannot start", file);
@@ -52,10 +56,18 @@ Result<std::string> gunzip(std::string_view bytes, const std::string& file, std:
       return input_error("unpacks to more than " + std::to_string(limit) + " bytes, the limit", file);
     // Several members may follow each other.
     if (status == Z_STREAM_END && s.avail_in > 0 && inflateReset(&s) == Z_OK) continue;
-    if (status == Z_STREAM_END) return text;
-    if (status != Z_OK || (s.avail_in == 0 && s.avail_out > 0))
-      return input_error("is damaged or cut off: it does not unpack as gzip", file);
+    if (status == Z_STREAM_END) return Unpacked{std::move(text), false};
+    const bool ends = s.avail_in == 0 && s.avail_out > 0;
+    if (ends && (status == Z_OK || status == Z_BUF_ERROR) && !text.empty()) return Unpacked{std::move(text), true};
+    if (status != Z_OK || ends) return damaged(file);
   }
+}
+
+Result<std::string> gunzip(std::string_view bytes, const std::string& file, std::size_t limit) {
+  auto unpacked = gunzip_part(bytes, file, limit);
+  if (!unpacked) return unpacked.error();
+  if (unpacked->cut_off) return damaged(file);
+  return std::move(unpacked->text);
 }
 
 Result<std::string> gzip(std::string_view text) {
@@ -91,10 +103,14 @@ Result<std::string> gzip(std::string_view) {
   return error;
 }
 
-Result<std::string> gunzip(std::string_view, const std::string& file, std::size_t) {
+Result<Unpacked> gunzip_part(std::string_view, const std::string& file, std::size_t) {
   Error error = input_error("is packed with gzip, and this build has no zlib", file);
   error.fixes = {"gunzip it first"};
   return error;
+}
+
+Result<std::string> gunzip(std::string_view bytes, const std::string& file, std::size_t limit) {
+  return gunzip_part(bytes, file, limit).error();
 }
 
 #endif

@@ -125,14 +125,13 @@ std::optional<KinetoEvent> event_of(const Json& json) {
   return e;
 }
 
-void read_head(const Json& root, KinetoTrace& trace) {
-  if (!root.is_object()) return;
-  if (const auto info = root.find("distributedInfo"); info != root.end() && info->is_object()) {
-    trace.rank = small_at(*info, {"rank"}, -1);
-    trace.world_size = small_at(*info, {"world_size"}, 0);
+void read_head(const std::string& key, const Json& value, KinetoTrace& trace) {
+  if (key == "distributedInfo" && value.is_object()) {
+    trace.rank = small_at(value, {"rank"}, -1);
+    trace.world_size = small_at(value, {"world_size"}, 0);
   }
-  if (const auto devices = root.find("deviceProperties"); devices != root.end() && devices->is_array())
-    for (const Json& device : *devices)
+  if (key == "deviceProperties" && value.is_array())
+    for (const Json& device : value)
       trace.devices.push_back(device.is_object() ? text_at(device, "name") : std::string());
 }
 
@@ -146,9 +145,12 @@ public:
     if (depth > kMaxDepth) too_deep_ = true;
     if (depth == 0 && kind == Kind::array_start) in_list_ = true, events_depth_ = 1;
     if (depth == 1 && kind == Kind::key) {
-      in_list_ = parsed == "traceEvents";
+      key_ = parsed.get<std::string>();
+      in_list_ = key_ == "traceEvents";
       events_depth_ = 2;
     }
+    // The head stands before the events: it is known even where the end is missing.
+    if (depth == 1 && (kind == Kind::object_end || kind == Kind::array_end)) read_head(key_, parsed, trace_);
     if (!in_list_ || depth != events_depth_ || kind != Kind::object_end) return true;
     seen_ = true;
     if (trace_.events.size() < kMaxEvents)
@@ -163,6 +165,7 @@ private:
   KinetoTrace& trace_;
   bool in_list_ = false, seen_ = false, too_deep_ = false;
   int events_depth_ = 2;
+  std::string key_;  // of the outermost object
 };
 
 Error no_events(const std::string& file) {
@@ -184,8 +187,7 @@ Result<KinetoTrace> parse_kineto(std::string_view text, const std::string& file)
   trace.file = file;
   EventTaker taker(trace);
   try {
-    const Json root = Json::parse(text, std::ref(taker));
-    read_head(root, trace);
+    static_cast<void>(Json::parse(text, std::ref(taker)));
   } catch (const Json::parse_error& e) {
     // Writers that are stopped leave the end away.
     constexpr std::size_t near_end = 2;
@@ -207,9 +209,9 @@ Result<KinetoTrace> read_kineto(const std::string& path) {
   auto text = read_text_file(path, kMaxBytes);
   if (!text) return text.error();
   if (is_gzip(*text)) {
-    auto plain = gunzip(*text, path, kMaxBytes);
+    auto plain = gunzip_part(*text, path, kMaxBytes);
     if (!plain) return plain.error();
-    return parse_kineto(*plain, path);
+    return parse_kineto(plain->text, path);
   }
   return parse_kineto(*text, path);
 }

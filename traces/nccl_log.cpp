@@ -341,8 +341,8 @@ private:
 
   void add_notes() {
     if (torn_ > 0)
-      log_.notes.push_back(std::to_string(torn_) + " lines of communicators are torn; of " +
-                           std::to_string(lost_completions_) + " completions it is lost whose they are");
+      log_.notes.push_back("torn lines of communicators: " + std::to_string(torn_) +
+                           ", completions whose rank is lost: " + std::to_string(lost_completions_));
     for (const NcclCommunicator& c : log_.communicators) {
       const auto missing = c.size - static_cast<int>(c.ranks.size());
       const auto waiting =
@@ -352,7 +352,8 @@ private:
         log_.notes.push_back(name + ": " + std::to_string(missing) + " of " + std::to_string(c.size) +
                              " ranks say nothing");
       if (waiting > 0)
-        log_.notes.push_back(name + ": " + std::to_string(waiting) + " ranks are not seen to be complete");
+        log_.notes.push_back(name + ": not seen to be complete: " + std::to_string(waiting) + " of " +
+                             std::to_string(c.size) + " ranks");
     }
     if (log_.hosts.size() > 1 && log_.networks == std::set<std::string>{"Socket"})
       log_.notes.emplace_back("several hosts over plain sockets: no InfiniBand, RoCE or plugin is in use");

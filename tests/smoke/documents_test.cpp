@@ -62,7 +62,7 @@ TEST_CASE("documents: timelines, predicted and measured", "[schema]") {
 TEST_CASE("documents: imported traces, logs and tables; exported reports", "[schema]") {
   const std::string cases = "tests/golden/cases/";
   check_document("trace import " + cases + "trace-import-kineto/r0.json " + cases + "trace-import-nccl/nccl.log " +
-                     cases + "trace-import-sweep/sweep.txt -m llama-3.1-8b --tp 2",
+                     cases + "trace-import-sweep/all_reduce_perf.txt -m llama-3.1-8b --tp 2",
                  "trace-import");
   check_document("trace import " + cases + "trace-import-nccl/nccl.log", "trace-import");
   check_document("export -m llama-3.1-8b --tp 1,2", "report");

@@ -54,3 +54,18 @@ TEST_CASE("kineto: steps by annotation, layers by Python stacks", "[kineto]") {
   CHECK(repeated_module(trace).name == "LlamaDecoderLayer");
   CHECK(repeated_module(trace).count == 2);
 }
+
+TEST_CASE("kineto: rank and devices are known where the end of a trace is missing", "[kineto]") {
+  const std::string text =
+      R"({"distributedInfo":{"rank":3,"world_size":8},"deviceProperties":[{"name":"X"}],"traceEvents":[)" +
+      event("kernel", "gemm", 0, 10) + "," + event("kernel", "gemm", 10, 10);
+  for (const std::size_t cut : {std::size_t{0}, std::size_t{1}, std::size_t{20}}) {
+    const auto trace = parse_kineto(std::string_view(text).substr(0, text.size() - cut), "t.json");
+    REQUIRE(trace);
+    CHECK(trace->rank == 3);
+    CHECK(trace->world_size == 8);
+    CHECK(trace->devices == std::vector<std::string>{"X"});
+    CHECK(trace->events.size() == (cut == 0 ? 2 : 1));
+    CHECK(trace->notes.size() == 1);
+  }
+}

@@ -49,7 +49,7 @@ TEST_CASE("nccl log: the torn rest of a completion counts where it names its ran
   const NcclLog lost = parsed(complete(0, "") + "\n" + start + "000 commId 0xabc - Init COMPLETE\n");
   CHECK(lost.ranks_complete() == 1);
   REQUIRE(lost.notes.size() == 2);
-  CHECK(lost.notes[1] == "communicator 0xabc: 1 ranks are not seen to be complete");
+  CHECK(lost.notes[1] == "communicator 0xabc: not seen to be complete: 1 of 2 ranks");
 }
 
 TEST_CASE("nccl log: ranks that say nothing are counted", "[nccl_log]") {

@@ -42,7 +42,6 @@ TEST_CASE("plan code: what torch has no style for is named, not written", "[plan
   const PlanCode code = parallelize_module(analysis_of("qwen3_moe", at_tp(2)));
   REQUIRE(!code.left_out.empty());
   for (const std::string& rule : code.left_out) {
-    CHECK(rule.ends_with(": torch has no parallel style for it"));
     CHECK(code.text.find("\"" + rule.substr(0, rule.find(' ')) + "\"") == std::string::npos);
   }
 }
