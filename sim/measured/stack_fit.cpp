@@ -20,7 +20,7 @@ struct StackNumber {
 };
 constexpr StackNumber kNumbers[] = {
     {&Stack::step_us, 300, 1, 2e4, 1.5},        {&Stack::sequence_us, 2, 0.01, 200, 0.7},
-    {&Stack::rank_us, 20, 0.1, 2e3, 1.0},       {&Stack::prefill_us, 300, 1, 5e4, 1.5},
+    {&Stack::rank_us, 20, 0.1, 2e3, 0.5},       {&Stack::prefill_us, 300, 1, 5e4, 1.5},
     {&Stack::gemm_factor, 1, 0.7, 1.5, 0.05},   {&Stack::wide_gemm_factor, 1, 0.7, 2, 0.2},
     {&Stack::attention_factor, 1, 0.4, 3, 0.3}, {&Stack::prompt_attention_factor, 1, 0.4, 3, 0.2},
     {&Stack::experts_factor, 1, 0.4, 3, 0.25},  {&Stack::wide_experts_factor, 1, 0.3, 4, 0.3},
