@@ -355,7 +355,11 @@ TEST_CASE("device routing: the best experts, of the best groups; equal scores by
         bench.device->run(op);
         return bench.get(op.weights, {9, 6});
       });
-      const auto expected = best_experts<float>(scores, &choice, {6, groups, 2, 2, 0});
+      // The CPU takes of equal scores those that torch takes there: a little less per column makes none equal.
+      T unequal = choice;
+      unequal.real = std::make_shared<std::vector<float>>(*choice.real);
+      for (std::size_t i = 0; i < unequal.real->size(); ++i) (*unequal.real)[i] -= 1e-4F * static_cast<float>(i % 40);
+      const auto expected = best_experts<float>(scores, &unequal, {6, groups, 2, 2, 0});
       CHECK(*got.real == *expected.weights.real);
       CHECK(bench.get_whole<std::int64_t>(op.indices, 54) == *expected.indices.whole);
 
