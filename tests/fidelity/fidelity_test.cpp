@@ -75,7 +75,7 @@ TEST_CASE("fidelity: decode steps, prefills, generation and speed-up", "[fidelit
   }
   const ErrorSummary pairs = summarise(predicted, measured);
   INFO("speed-up " << pairs.median << ", MAPE " << pairs.mape);
-  CHECK(pairs.median < 0.05);
+  CHECK(pairs.median < 0.055);
   CHECK(pairs.mape < 0.085);
 }
 
