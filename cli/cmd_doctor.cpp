@@ -2,6 +2,7 @@
 #include "cli/document.h"
 #include "cli/environment_checks.h"
 #include "cli/flags.h"
+#include "cli/settings_report.h"
 #include "core/version.h"
 
 namespace tpsim::cli {
@@ -48,7 +49,15 @@ void write(JsonWriter& json, const std::vector<EnvironmentCheck>& checks) {
   json.end_object();
 }
 
+Result<int> show_settings(Context& context) {
+  const auto settings = load_settings();
+  if (!settings) return settings.error();
+  if (auto emitted = emit(context, settings_document(*settings)); !emitted) return emitted.error();
+  return kExitYes;
+}
+
 Result<int> run(Context& context) {
+  if (context.options.settings) return show_settings(context);
   const std::vector<EnvironmentCheck> checks = all_checks(context.terminal);
   Document document;
   document.title = "What works here";
@@ -69,8 +78,11 @@ Command doctor_command() {
   Command command;
   command.name = "doctor";
   command.summary = "what works here: processor, memory, MPI, GPUs, NCCL, display, fonts, terminal";
+  command.flags = kDoctorFlags;
   command.run = run;
-  command.examples = {{"tpsim doctor", ""}, {"tpsim doctor --json", "for scripts"}};
+  command.examples = {{"tpsim doctor", ""},
+                      {"tpsim doctor --json", "for scripts"},
+                      {"tpsim doctor --settings", "defaults of your own, and where each comes from"}};
   command.description =
       "Says what tpsim finds on this machine, and for what is missing what would help. Exit code 0 in any case: a part "
       "that is missing is left out, and what needs it says so.";

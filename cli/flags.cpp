@@ -377,6 +377,8 @@ constexpr std::array kFlags = {
          set_true<&Options::resume>},
     Flag{"jobs", 0, "N", kAct, kSweepFlags, "threads (default: as many as there are cores)",
          set_number<&Options::jobs, 1, 1024>},
+    Flag{"settings", 0, "", kAct, kDoctorFlags, "defaults of your own instead, and where each comes from",
+         set_true<&Options::settings>},
     Flag{"stdio", 0, "", kAct, kServeFlags, "requests on standard input, answers on standard output",
          set_true<&Options::stdio>},
     Flag{"as", 0, "KIND", kAct, kExportFlags,

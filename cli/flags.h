@@ -39,6 +39,7 @@ enum FlagSet : unsigned {
   kValidateFlags = 1u << 27,
   kCalibrateFlags = 1u << 28,
   kServeFlags = 1u << 30,
+  kDoctorFlags = 1u << 31,
 };
 
 struct Flag {

@@ -90,6 +90,7 @@ struct Options {
   std::vector<GivenAxis> axes;
   bool resume = false;
   bool stdio = false;
+  bool settings = false;
   std::optional<int> jobs;
 
   // Of runs

@@ -193,7 +193,9 @@ Result<Startup> start_up(const cli::Options& o) {
 Result<cli::Invocation> parse(std::vector<std::string> arguments) {
   if (std::find(arguments.begin(), arguments.end(), "gui") == arguments.end())
     arguments.insert(arguments.begin(), "gui");
-  return cli::parse_arguments(arguments);
+  const auto settings = cli::load_settings();
+  if (!settings) return settings.error();
+  return cli::parse_arguments(arguments, *settings);
 }
 
 int report(const Error& error) {

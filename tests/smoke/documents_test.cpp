@@ -129,6 +129,7 @@ TEST_CASE("documents: redistribute, catalogues, explain, version", "[schema]") {
   check_document("explain", "codes");
   check_document("version", "version");
   check_document("doctor", "doctor");
+  check_document("doctor --settings", "settings");
 }
 
 TEST_CASE("documents: run", "[schema]") {
