@@ -116,9 +116,8 @@ Table layer_table(const exec::RunOutcome& outcome) {
                    {"rms", "rms", true, 80},       {"band", "band", true, 0},       {"inside", "inside", false, 0}};
   for (const exec::ModuleError& layer : outcome.layers) table.rows.push_back(module_row(layer));
   if (outcome.sharded_vs_unsharded)
-    table.rows.push_back(
-        module_row({"logits", outcome.sharded_vs_unsharded, outcome.band,
-                    outcome.sharded_vs_unsharded->finite && outcome.sharded_vs_unsharded->max_abs <= outcome.band}));
+    table.rows.push_back(module_row({"logits", outcome.sharded_vs_unsharded, outcome.band,
+                                     exec::is_within(outcome.sharded_vs_unsharded, outcome.band)}));
   return table;
 }
 

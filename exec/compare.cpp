@@ -53,6 +53,10 @@ double rounding_band(double epsilon, std::int64_t reduction, std::int64_t depth,
          std::sqrt(static_cast<double>(std::max<std::int64_t>(1, depth))) * rms;
 }
 
+bool is_within(const std::optional<ErrorSize>& error, double band) {
+  return error && error->finite && error->max_abs <= band;
+}
+
 template std::optional<ErrorSize> error_of(const Tensor<float>&, const Tensor<float>&, int, const std::vector<Range>&);
 template std::optional<ErrorSize> error_of(const Tensor<double>&, const Tensor<double>&, int,
                                            const std::vector<Range>&);

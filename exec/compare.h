@@ -28,4 +28,7 @@ std::optional<ErrorSize> error_of(const Tensor<Real>& x, const Tensor<Real>& ref
 // room for the largest of many elements.
 double rounding_band(double epsilon, std::int64_t reduction, std::int64_t depth, double rms);
 
+// Whether an error is one that rounding explains; none (other shapes) is not.
+bool is_within(const std::optional<ErrorSize>& error, double band);
+
 }  // namespace tpsim::exec

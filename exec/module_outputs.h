@@ -87,7 +87,7 @@ private:
     result.error = error_of(value, whole, dim, ranges);
     if (result.error)
       result.band = rounding_band(epsilon_, reduction_, depth_, std::max(result.error->reference_rms, kSmall));
-    result.inside = result.error && result.error->finite && result.error->max_abs <= result.band;
+    result.inside = is_within(result.error, result.band);
     return result;
   }
 

@@ -85,15 +85,8 @@ private:
   }
 
   Values operation() {
+    if (is_view(op_.op)) return {viewed(x(), shape(0))};
     switch (op_.op) {
-      case Op::view_heads:
-      case Op::merge_heads:
-      case Op::flatten_tokens:
-      case Op::unflatten_tokens:
-      case Op::reshape:
-      case Op::unsqueeze:
-      case Op::squeeze:
-      case Op::split_rows: return {viewed(x(), shape(0))};
       case Op::cast: return {as_numbers(x())};
       case Op::transpose: return {transpose(x(), dim_at(op_, 0), dim_at(op_, 1))};
       case Op::expand: return {expand(x(), shape(0))};
@@ -259,6 +252,20 @@ std::optional<std::string> not_executable(const RecordedOp& op, const std::vecto
   return std::nullopt;
 }
 
+bool is_view(Op op) {
+  switch (op) {
+    case Op::view_heads:
+    case Op::merge_heads:
+    case Op::flatten_tokens:
+    case Op::unflatten_tokens:
+    case Op::reshape:
+    case Op::unsqueeze:
+    case Op::squeeze:
+    case Op::split_rows: return true;
+    default: return false;
+  }
+}
+
 bool only_moves(const RecordedOp& op) {
   switch (op.primitive) {
     case Primitive::gather:
@@ -268,15 +275,8 @@ bool only_moves(const RecordedOp& op) {
     case Primitive::operation: break;
     default: return false;
   }
+  if (is_view(op.op)) return true;
   switch (op.op) {
-    case Op::view_heads:
-    case Op::merge_heads:
-    case Op::flatten_tokens:
-    case Op::unflatten_tokens:
-    case Op::reshape:
-    case Op::unsqueeze:
-    case Op::squeeze:
-    case Op::split_rows:
     case Op::cast:
     case Op::transpose:
     case Op::expand:

@@ -28,6 +28,8 @@ struct OperationContext {
 
 // Why the operation cannot be executed; none = it can.
 std::optional<std::string> not_executable(const RecordedOp& op, const std::vector<Rotary>& rotaries);
+// Whether the result is the first input's numbers, in their order, in another shape.
+bool is_view(Op op);
 // Whether the results are numbers of the inputs, moved or none.
 bool only_moves(const RecordedOp& op);
 // Whether the operation leaves a state.

@@ -135,7 +135,7 @@ private:
     const ErrorSize& error = *outcome_.unsharded_vs_reference;
     outcome_.reference_band = kTwoRuns * rounding_band(real_epsilon(request_), longest_reduction(*request_.model),
                                                        reference_.depth(), error.reference_rms);
-    outcome_.reference_inside = error.finite && error.max_abs <= outcome_.reference_band;
+    outcome_.reference_inside = is_within(error, outcome_.reference_band);
     return {};
   }
 

@@ -153,7 +153,7 @@ private:
       const double size = std::max(std::sqrt(mean_square(whole)), kSmallShare * scale_);
       result.band = rounding_band(epsilon_of(request_), reduction_, depth_, size);
     }
-    result.inside = result.error && result.error->finite && result.error->max_abs <= result.band;
+    result.inside = is_within(result.error, result.band);
     return result;
   }
 
@@ -186,7 +186,7 @@ private:
     result.error = error_of<Real>(logits, whole, 0, {});
     if (result.error)
       result.band = rounding_band(epsilon_of(request_), reduction_, depth_, result.error->reference_rms);
-    result.inside = result.error && result.error->finite && result.error->max_abs <= result.band;
+    result.inside = is_within(result.error, result.band);
     return result;
   }
 

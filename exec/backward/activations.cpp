@@ -4,13 +4,10 @@
 #include <array>
 #include <cmath>
 
+#include "exec/kernels/scalar_functions.h"
+
 namespace tpsim::exec {
 namespace {
-
-template <class Real>
-Real sigmoid(Real x) {
-  return Real(1) / (Real(1) + std::exp(-x));
-}
 
 template <class Real>
 Real of_scaled_sigmoid(Real x, Real k) {  // x * sigmoid(k x)
@@ -67,11 +64,6 @@ Function<Real> find_derivative(std::string_view name) {
   const auto found =
       std::find_if(kDerivatives.begin(), kDerivatives.end(), [&](const auto& d) { return d.name == name; });
   return found == kDerivatives.end() ? nullptr : found->function;
-}
-
-template <class Real>
-Real softplus(Real x) {
-  return x > Real(20) ? x : std::log1p(std::exp(x));
 }
 
 // arXiv 2411.13010, as in kernels/elementwise.cpp; the slopes are softplus of the tensors.

@@ -15,6 +15,7 @@
 #include "exec/backward/shapes.h"
 #include "exec/kernels/shape_kernels.h"
 #include "exec/operation_settings.h"
+#include "exec/operations.h"
 
 namespace tpsim::exec {
 namespace {
@@ -74,15 +75,8 @@ private:
   }
 
   Values operation() {
+    if (is_view(op_.op)) return {viewed(g(), x().shape)};
     switch (op_.op) {
-      case Op::view_heads:
-      case Op::merge_heads:
-      case Op::flatten_tokens:
-      case Op::unflatten_tokens:
-      case Op::reshape:
-      case Op::unsqueeze:
-      case Op::squeeze:
-      case Op::split_rows: return {viewed(g(), x().shape)};
       case Op::cast:
       case Op::add_number: return {g()};
       case Op::transpose: return {transpose(g(), dim_at(op_, 0), dim_at(op_, 1))};

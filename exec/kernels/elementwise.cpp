@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "exec/kernels/isa/vector_kernels.h"
+#include "exec/kernels/scalar_functions.h"
 #include "exec/kernels/workers.h"
 
 namespace tpsim::exec {
@@ -60,16 +61,6 @@ template <class Real>
 Real gelu_tanh(Real x) {
   const Real k = static_cast<Real>(0.7978845608028654);  // sqrt(2 / pi)
   return Real(0.5) * x * (Real(1) + std::tanh(k * (x + Real(0.044715) * x * x * x)));
-}
-
-template <class Real>
-Real sigmoid(Real x) {
-  return Real(1) / (Real(1) + std::exp(-x));
-}
-
-template <class Real>
-Real softplus(Real x) {
-  return x > Real(20) ? x : std::log1p(std::exp(x));
 }
 
 template <class Real>
