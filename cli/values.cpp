@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/analyze.h"
+#include "core/characters.h"
 
 namespace tpsim::cli {
 namespace {
@@ -25,13 +26,6 @@ constexpr std::array<Unit, 9> kUnits = {{{"", 1},
                                          {"mi", 1LL << 20},
                                          {"gi", 1LL << 30},
                                          {"ti", 1LL << 40}}};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);

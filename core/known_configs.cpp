@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/characters.h"
 #include "core/data.h"
 #include "core/json.h"
 #include "core/model_source.h"
@@ -12,14 +13,6 @@ namespace tpsim {
 namespace {
 
 constexpr std::size_t kMostCandidates = 8;
-
-std::string lower(std::string_view text) {
-  std::string low(text);
-  for (char& c : low) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return low;
-}
 
 // "meta-llama/Llama-2-7b-hf" -> "Llama-2-7b-hf".
 std::string_view without_organisation(std::string_view id) { return id.substr(id.rfind('/') + 1); }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "core/characters.h"
 #include "core/module_path.h"
 
 namespace tpsim {
@@ -12,10 +13,6 @@ namespace {
 
 bool tied_away(const Model& model, std::string_view name) {
   return std::any_of(model.ties.begin(), model.ties.end(), [&](const auto& tie) { return tie.first == name; });
-}
-
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 struct GroupKey {

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <filesystem>
 
+#include "core/characters.h"
 #include "core/data.h"
 #include "core/suggest.h"
 #include "core/text_file.h"
@@ -14,12 +15,6 @@ namespace {
 constexpr std::string_view kFolder = "sim/hardware/";
 constexpr std::string_view kEnding = ".json";
 constexpr std::size_t kMaxProfileBytes = 1u << 20;
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
-}
 
 bool is_path(std::string_view text) {
   std::error_code ignored;

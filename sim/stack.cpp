@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/characters.h"
 #include "core/data.h"
 #include "core/json.h"
 #include "core/suggest.h"
@@ -22,12 +23,6 @@ struct Version {
   int major = 0, minor = 0;
   auto operator<=>(const Version&) const = default;
 };
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
-}
 
 // The first MAJOR.MINOR in a text.
 std::optional<Version> version_in(std::string_view text) {

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "core/characters.h"
+
 namespace tpsim {
 namespace {
 
@@ -43,16 +45,12 @@ std::size_t glued_length(std::string_view token) {
   return 0;
 }
 
-bool is_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // "node-0:120:180" -> "node-0", "node-0:120"; a torn one gives nothing.
 void read_writer(std::string_view token, NcclStatement& statement) {
   const auto last = token.rfind(':');
-  if (last == std::string_view::npos || !is_digits(token.substr(last + 1))) return;
+  if (last == std::string_view::npos || !all_digits(token.substr(last + 1))) return;
   const auto middle = token.rfind(':', last - 1);
-  if (middle == std::string_view::npos || middle == 0 || !is_digits(token.substr(middle + 1, last - middle - 1)))
+  if (middle == std::string_view::npos || middle == 0 || !all_digits(token.substr(middle + 1, last - middle - 1)))
     return;
   // What stands in front of the host is glued on by a launcher ("[1,0]<stdout>:node", "0:node") or another writer.
   std::string_view host = token.substr(0, middle);
@@ -70,7 +68,7 @@ void read_prefix(std::string_view prefix, NcclStatement& statement) {
     const auto open = prefix.rfind('[', close);
     if (open == std::string_view::npos) return;
     const std::string_view inside = prefix.substr(open + 1, close - open - 1);
-    if (is_digits(inside) && inside.size() < 5) {
+    if (all_digits(inside) && inside.size() < 5) {
       std::from_chars(inside.data(), inside.data() + inside.size(), statement.device);
       std::string_view before = prefix.substr(0, open);
       while (before.ends_with(' ')) before.remove_suffix(1);

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "core/characters.h"
+
 namespace tpsim::gui {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
 
 std::string facts_of(const ModuleRow& row, const cli::Report& report) {
   const Analysis& analysis = report.results.front().forward;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "core/architecture.h"
+#include "core/characters.h"
 #include "core/config.h"
 #include "core/data.h"
 #include "core/json.h"
@@ -158,13 +159,6 @@ std::string key_of(const E2eRow& row) {
   std::string key = row.model;
   for (const auto& [name, value] : row.model_params) key += ";" + name + "=" + value;
   return key;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return result;
 }
 
 // A pass whose sizes divide well and whose context is beyond every window.
