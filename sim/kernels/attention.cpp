@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/kernels/physics.h"
+
 namespace tpsim {
 namespace {
 
@@ -33,14 +35,6 @@ double distance(const AttentionModel& m, const AttentionChoice& wanted) {
   if (m.cache != cache_name(wanted.cache)) far += 4;
   if (m.windowed != wanted.windowed) far += 1;
   return far + std::min(2.0, std::abs(std::log2(m.key_dim / wanted.key_dim)));
-}
-
-AttentionModel moved(AttentionModel model, const GemmDevice& device) {
-  model.device = device;
-  model.source = NumberSource::transferred;
-  for (double& width : model.band.widths) width = std::max(width, kTransferBand);
-  model.far_band = std::max(model.far_band, kTransferBand);
-  return model;
 }
 
 }  // namespace
@@ -101,7 +95,7 @@ AttentionModel attention_model(const AttentionCalibration* calibration, const Ha
   const bool same =
       near(nearest->device.bandwidth, spec.device.bandwidth) && near(nearest->device.flops, spec.device.flops);
   if (same && far < 1e-9) return *nearest;
-  AttentionModel model = moved(*nearest, spec.device);
+  AttentionModel model = moved_to(spec.device, *nearest, kTransferBand);
   if (far >= 100) {
     model.residual = {};
     model.kind = choice.kind;

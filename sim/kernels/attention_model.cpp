@@ -3,6 +3,8 @@
 
 #include "sim/kernels/attention.h"
 
+#include "sim/kernels/physics.h"
+
 namespace tpsim {
 namespace {
 
@@ -27,11 +29,6 @@ constexpr AttentionConstantField kFields[] = {
     {"cache_edge", &AttentionConstants::cache_edge, 0.2, 3, false, true},
     {"cache_drop", &AttentionConstants::cache_drop, 1, 15, false, true},
 };
-
-double joined(double a, double b, double power) {
-  const double high = std::max(a, b), low = std::min(a, b);
-  return high <= 0 ? 0 : high * std::pow(1 + std::pow(low / high, power), 1 / power);
-}
 
 double attended(const AttentionShape& s) { return s.window > 0 ? std::min(s.context, s.window) : s.context; }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/kernels/kernel_json.h"
+#include "sim/kernels/physics.h"
 
 namespace tpsim {
 namespace {
@@ -61,11 +62,7 @@ MoeModel spec_moe_model(const Hardware& hardware, const MoeChoice& choice) {
 }
 
 MoeModel transferred(MoeModel model, const GemmDevice& device) {
-  model.device = device;
-  model.source = NumberSource::transferred;
-  for (double& width : model.band.widths) width = std::max(width, kTransferBand);
-  model.far_band = std::max(model.far_band, kTransferBand);
-  return model;
+  return moved_to(device, std::move(model), kTransferBand);
 }
 
 MoeModel moe_model(const MoeCalibration* calibration, const Hardware& hardware, const MoeChoice& choice) {

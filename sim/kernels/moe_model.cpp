@@ -3,6 +3,8 @@
 
 #include "sim/kernels/moe.h"
 
+#include "sim/kernels/physics.h"
+
 namespace tpsim {
 namespace {
 
@@ -27,11 +29,6 @@ constexpr MoeConstantField kFields[] = {
     {"cache_edge", &MoeConstants::cache_edge, 0.2, 3},
     {"cache_drop", &MoeConstants::cache_drop, 1, 15},
 };
-
-double joined(double a, double b, double power) {
-  const double high = std::max(a, b), low = std::min(a, b);
-  return high <= 0 ? 0 : high * std::pow(1 + std::pow(low / high, power), 1 / power);
-}
 
 double missed(double bytes, const MoeModel& model, bool hot) {
   const MoeConstants& c = model.constants;
