@@ -13,8 +13,6 @@
 namespace tpsim::cli {
 namespace {
 
-constexpr char kDefaultOfRuns[] = "generic-cpu";
-
 Error stops(const Analysis& analysis) {
   Error error = input_error("the plan stops the pass, so there is no timeline: " + failure_text(analysis));
   error.fixes = {"tpsim check: what is wrong with the plan"};
@@ -65,13 +63,10 @@ Result<TracedRun> measured_run(const Options& given) {
   RunSetup setup;
   if (auto loaded = load_planned_model(*options, setup); !loaded) return loaded.error();
   if (auto same = check_same_inputs(*stored, setup); !same) return same.error();
-  if (!options->hardware && !options->profile) options->hardware = kDefaultOfRuns;
-  auto hardware = load_hardware_input(*options);
-  if (!hardware) return hardware.error();
-  const auto stack = load_stack(*options, *hardware);
-  if (!stack) return stack.error();
-  TracedRun run{setup.model.source.id, "", setup.tp, *hardware, *stack, {}};
-  Predictor predictor(*hardware, {*stack, {}});
+  auto machine = load_run_machine(*options);
+  if (!machine) return machine.error();
+  TracedRun run{setup.model.source.id, "", setup.tp, machine->hardware, machine->stack, {}};
+  Predictor predictor(machine->hardware, {machine->stack, {}});
   for (const PassMeasurement& pass : stored->measurement.passes) {
     if (!is_wanted(pass.phase, given.phase)) continue;
     const AnalysisRequest request = request_of(setup, *options, pass);

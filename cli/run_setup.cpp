@@ -58,6 +58,15 @@ Result<void> load_gradients(RunSetup& loaded, const Options& options) {
 
 }  // namespace
 
+Result<RunMachine> load_run_machine(Options options) {
+  if (!options.hardware && !options.profile) options.hardware = "generic-cpu";
+  auto hardware = load_hardware_input(options);
+  if (!hardware) return hardware.error();
+  auto stack = load_stack(options, *hardware);
+  if (!stack) return stack.error();
+  return RunMachine{*std::move(hardware), *std::move(stack)};
+}
+
 Result<void> load_planned_model(const Options& options, RunSetup& loaded) {
   auto model = load_model(options);
   if (!model) return model.error();

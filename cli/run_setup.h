@@ -27,6 +27,13 @@ struct RunSetup {
   DType dtype = DType::fp32;
 };
 
+// Hardware and stack that the predictions of runs are about: --hw, --profile and --stack, else a generic processor.
+struct RunMachine {
+  Hardware hardware;
+  Stack stack;
+};
+Result<RunMachine> load_run_machine(Options options);
+
 // Model, plan, TP size and dtype.
 Result<void> load_planned_model(const Options& options, RunSetup& loaded);
 // All of it. In place: the weights refer to the model.

@@ -12,8 +12,6 @@
 namespace tpsim::cli {
 namespace {
 
-constexpr char kThisKind[] = "generic-cpu";
-
 std::string signed_percent(double share) { return (share >= 0 ? "+" : "") + fixed(share * 100, 1); }
 
 Cell time_cell(Seconds time) { return cell(microseconds(time), 4, time_text(time.count())); }
@@ -82,16 +80,12 @@ Result<void> take_stored(const StoredRun& run, const Options& options, Validated
 }
 
 Result<void> predict_and_compare(const Options& options, Validated& v) {
-  Options on = options;
-  if (!on.hardware && !on.profile) on.hardware = kThisKind;
-  auto hardware = load_hardware_input(on);
-  if (!hardware) return hardware.error();
-  const auto stack = load_stack(options, *hardware);
-  if (!stack) return stack.error();
-  v.hardware = hardware->name;
-  v.stack = stack->name;
+  auto machine = load_run_machine(options);
+  if (!machine) return machine.error();
+  v.hardware = machine->hardware.name;
+  v.stack = machine->stack.name;
   v.profile = options.profile.value_or("");
-  Predictor predictor(*std::move(hardware), {*stack, {}});
+  Predictor predictor(std::move(machine->hardware), {machine->stack, {}});
   std::vector<PassPrediction> predictions;
   for (const PassMeasurement& pass : v.measurement.passes) {
     const auto analysis = analyze(v.setup.model.model, request_of(v.setup, options, pass));
@@ -100,11 +94,6 @@ Result<void> predict_and_compare(const Options& options, Validated& v) {
   }
   v.validation = compare(predictions, v.measurement);
   return {};
-}
-
-double share_of(const ComparedCalls& row, const PassValidation& pass) {
-  const double total = pass.total.measured.median.count();
-  return total > 0 ? row.measured.median.count() * static_cast<double>(row.calls.count) / total : 0;
 }
 
 Table validation_table(const Validation& v, bool all) {

@@ -32,7 +32,6 @@ Result<void> predict_and_compare(const Options& options, Validated& v);
 
 // "numeric: sharded vs unsharded max abs 1.7e-06, max rel 5.5e-07 (band 1.7e-05)  PASS"
 std::string numeric_line(const NumericSummary& numeric);
-double share_of(const ComparedCalls& row, const PassValidation& pass);
 Table validation_table(const Validation& v, bool all);
 
 }  // namespace tpsim::cli

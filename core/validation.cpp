@@ -92,11 +92,6 @@ bool same_pass(const PassPrediction& a, const PassMeasurement& b) {
   return a.phase == b.phase && a.batch == b.batch && a.tokens == b.tokens && a.past == b.past;
 }
 
-double share_of(const ComparedCalls& row, const PassValidation& pass) {
-  const double total = pass.total.measured.median.count();
-  return total > 0 ? row.measured.median.count() * static_cast<double>(row.calls.count) / total : 0;
-}
-
 void summarise(Validation& v) {
   std::vector<double> errors;
   for (const PassValidation& pass : v.passes) {
@@ -112,6 +107,11 @@ void summarise(Validation& v) {
 }
 
 }  // namespace
+
+double share_of(const ComparedCalls& row, const PassValidation& pass) {
+  const double total = pass.total.measured.median.count();
+  return total > 0 ? row.measured.median.count() * static_cast<double>(row.calls.count) / total : 0;
+}
 
 Validation compare(const std::vector<PassPrediction>& predicted, const Measurement& measured) {
   Validation result;

@@ -51,6 +51,9 @@ struct Validation {
   bool exact() const { return differences.empty(); }
 };
 
+// What all calls of the row take of the measured pass.
+double share_of(const ComparedCalls& row, const PassValidation& pass);
+
 // Joins by module, name and shape. What only one side has, or has with other bytes or another count, is a difference.
 Validation compare(const std::vector<PassPrediction>& predicted, const Measurement& measured);
 

@@ -6,11 +6,6 @@
 namespace tpsim::gui {
 namespace {
 
-std::string plain(const Value& value) {
-  const auto* text = std::get_if<std::string>(&value.data);
-  return text ? *text : to_json(value);
-}
-
 void flatten(const ValueObject& object, const std::string& prefix,
              std::vector<std::pair<std::string, std::string>>& out) {
   for (const auto& [key, value] : object) {
@@ -27,6 +22,11 @@ bool is_set(const std::vector<std::string>& set, const std::string& path) {
 }
 
 }  // namespace
+
+std::string plain(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value.data);
+  return text ? *text : to_json(value);
+}
 
 std::vector<ConfigField> config_fields(const ModelSource& source, const std::vector<std::string>& set) {
   std::vector<ConfigField> fields;

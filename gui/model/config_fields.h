@@ -5,8 +5,12 @@
 #include <vector>
 
 #include "core/model_source.h"
+#include "core/value.h"
 
 namespace tpsim::gui {
+
+// Texts without quotes, everything else as JSON.
+std::string plain(const Value& value);
 
 struct ConfigField {
   std::string path;   // "rope_scaling.factor"

@@ -4,6 +4,7 @@
 
 #include "cli/text.h"
 #include "cli/validating.h"
+#include "gui/model/config_fields.h"
 #include "gui/view/chart_axes.h"
 #include "gui/view/frame.h"
 
@@ -14,11 +15,6 @@ const ValueObject* object_at(const Value* value, std::string_view key) {
   const auto* object = value ? std::get_if<ValueObject>(&value->data) : nullptr;
   const Value* member = object ? find(*object, key) : nullptr;
   return member ? std::get_if<ValueObject>(&member->data) : nullptr;
-}
-
-std::string plain(const Value& value) {
-  const auto* text = std::get_if<std::string>(&value.data);
-  return text ? *text : to_json(value);
 }
 
 void fields_of(Ui& ui, const ValueObject& object, const char* heading) {
