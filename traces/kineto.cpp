@@ -187,7 +187,7 @@ Result<KinetoTrace> parse_kineto(std::string_view text, const std::string& file)
   trace.file = file;
   EventTaker taker(trace);
   try {
-    static_cast<void>(Json::parse(text, std::ref(taker)));
+    [[maybe_unused]] const Json left_over = Json::parse(text, std::ref(taker));
   } catch (const Json::parse_error& e) {
     // Writers that are stopped leave the end away.
     constexpr std::size_t near_end = 2;
