@@ -48,6 +48,18 @@ AnalysisRequest own_plan(int tp, const std::vector<std::pair<std::string, std::s
 
 const Dialect kPlainHooks = *parse_dialect("transformers-5.15");
 
+// The shipped plan over two ranks, five tokens.
+RunRequest shipped_request(const Model& model, const Weights& weights) {
+  const RunInput input = seeded_input(1, 5, model.vocab_size, 3);
+  RunRequest request;
+  request.model = &model;
+  request.analysis = shipped_plan(2);
+  request.weights = &weights;
+  request.ids_shape = input.ids_shape;
+  request.ids = input.ids;
+  return request;
+}
+
 }  // namespace
 
 TEST_CASE("run: shipped plans give the unsharded numbers on 2 and 4 ranks", "[exec]") {
@@ -113,13 +125,7 @@ TEST_CASE("run: a plan that raises is not run", "[exec]") {
 TEST_CASE("run: rounding to bf16 is judged by its own band, doubles by theirs", "[exec]") {
   const Model model = tiny_model("llama");
   const auto weights = seeded_weights(1);
-  const RunInput input = seeded_input(1, 5, model.vocab_size, 3);
-  RunRequest request;
-  request.model = &model;
-  request.analysis = shipped_plan(2);
-  request.weights = weights.get();
-  request.ids_shape = input.ids_shape;
-  request.ids = input.ids;
+  RunRequest request = shipped_request(model, *weights);
   request.dtype = DType::bf16;
   const auto coarse = run_plan(request, run_on_threads);
   REQUIRE(coarse);
@@ -136,13 +142,7 @@ TEST_CASE("run: rounding to bf16 is judged by its own band, doubles by theirs", 
 TEST_CASE("run: real logits outside the band are told from those inside", "[exec]") {
   const Model model = tiny_model("llama");
   const auto weights = seeded_weights(1);
-  const RunInput input = seeded_input(1, 5, model.vocab_size, 3);
-  RunRequest request;
-  request.model = &model;
-  request.analysis = shipped_plan(2);
-  request.weights = weights.get();
-  request.ids_shape = input.ids_shape;
-  request.ids = input.ids;
+  RunRequest request = shipped_request(model, *weights);
   request.reference_logits.assign(static_cast<std::size_t>(5 * model.vocab_size), 0.0F);
   const auto off = run_plan(request, run_on_threads);
   REQUIRE(off);
