@@ -94,6 +94,9 @@ struct GemmParts {
 };
 GemmParts gemm_physics(const GemmShape& shape, const GemmModel& model);
 
+// Of the operands, by the name of a kernel: "bf16", "fp8_block".
+DType gemm_dtype(std::string_view kernel);
+
 // Products of `dtype` on that hardware: the calibration's own kernel, else the nearest one at the data sheet's rates
 // (source transferred), else the data sheet alone (source spec).
 GemmModel gemm_model(const GemmCalibration* calibration, const Hardware& hardware, DType dtype,

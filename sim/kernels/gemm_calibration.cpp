@@ -25,8 +25,7 @@ std::set<std::string> kernels_of(std::span<const GemmRow> rows) {
 }
 
 GemmModel start_model(const GemmCalibration* prior, const Hardware& hardware, std::string_view kernel) {
-  const DType dtype = kernel.starts_with("fp8") ? DType::fp8 : kernel == "fp16" ? DType::fp16 : DType::bf16;
-  return gemm_model(prior, hardware, dtype, kernel == "fp8_block");
+  return gemm_model(prior, hardware, gemm_dtype(kernel), kernel == "fp8_block");
 }
 
 std::vector<GridSample> samples_of(std::span<const GemmTable> siblings, std::string_view kernel) {

@@ -54,6 +54,11 @@ bool same_device(const GemmDevice& a, const GemmDevice& b) {
 
 }  // namespace
 
+DType gemm_dtype(std::string_view kernel) {
+  if (kernel == "fp8_block") return DType::fp8;
+  return parse_dtype(kernel).value_or(DType::bf16);
+}
+
 GemmDevice gemm_device(const Hardware& hardware, DType dtype) {
   return {peak_rate(hardware, dtype).value * 1e-6, hardware.memory_bandwidth.value * 1e-6,
           std::max(1.0, static_cast<double>(hardware.multiprocessors)), static_cast<double>(hardware.l2_cache.value)};

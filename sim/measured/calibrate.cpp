@@ -107,11 +107,6 @@ Result<void> check_rows(const std::string& family, const std::string& file, cons
   return check_times(family, file, us, least, expected);
 }
 
-DType dtype_of(const std::string& kernel) {
-  if (kernel == "fp8_block") return DType::fp8;
-  return parse_dtype(kernel).value_or(DType::bf16);
-}
-
 class Calibrator {
 public:
   Calibrator(const Hardware& hardware, CalibrationFit& out)
@@ -181,11 +176,11 @@ private:
     if (!rows) return rows.error();
     const auto* const known = before_ && before_->gemm ? &*before_->gemm : nullptr;
     const auto time = [&](const GemmRow& row, const GemmCalibration* c) {
-      return gemm_time(row.shape, gemm_model(c, hardware_, dtype_of(row.kernel), row.kernel == "fp8_block")).us;
+      return gemm_time(row.shape, gemm_model(c, hardware_, gemm_dtype(row.kernel), row.kernel == "fp8_block")).us;
     };
     const auto allowed = [&](const GemmRow& row) {
       const auto& s = row.shape;
-      const DType dtype = dtype_of(row.kernel);
+      const DType dtype = gemm_dtype(row.kernel);
       const double bytes = (s.m * s.k + s.n * s.k + s.m * s.n) * element_bits(dtype) / 8;
       return Allowed{2 * s.m * s.n * s.k / gemm_device(hardware_, dtype).flops, launched(bytes)};
     };

@@ -1,6 +1,7 @@
 #include "sim/calibration.h"
 
 #include "sim/kernel_time.h"
+#include "sim/kernels/gemm_fit.h"
 #include "sim/stack.h"
 #include "tests/catch.hpp"
 
@@ -78,4 +79,24 @@ TEST_CASE("stacks: each file is written as it was read", "[stack]") {
     INFO(file.name);
     for (const StackEntry& entry : file.entries) CHECK_FALSE(entry.stack.origin.empty());
   }
+}
+
+TEST_CASE("calibration: products are fitted at the peak rate of their own type", "[calibration]") {
+  auto hardware = load_hardware("h100-sxm");
+  REQUIRE(hardware);
+  std::vector<GemmRow> rows;
+  const double rate = 0.7 * peak_rate(*hardware, DType::fp32).value * 1e-6;  // FLOP/us
+  for (const double m : {512.0, 1024.0, 2048.0})
+    for (const double k : {2048.0, 4096.0}) {
+      GemmRow row;
+      row.gpu = "H100-SXM";
+      row.kernel = "fp32";
+      row.shape = {m, 4096, k};
+      row.us = 2 * m * 4096 * k / rate;
+      rows.push_back(row);
+    }
+  const GemmCalibration fitted = fit_gemm_calibration({rows, &*hardware});
+  const GemmModel model = gemm_model(&fitted, *hardware, DType::fp32, false);
+  CHECK(model.source == NumberSource::calibrated);
+  CHECK(gemm_time({1024, 4096, 4096}, model).us == Approx(2 * 1024.0 * 4096 * 4096 / rate).epsilon(0.2));
 }
