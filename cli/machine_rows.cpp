@@ -213,6 +213,11 @@ Result<void> describe(const Rows& rows, MachineRows& out) {
   put_member(object, "title", Value{processor_name()});
   put_member(object, "peak", Value{std::move(peak)});
   put_member(object, "memory_bandwidth", sourced(rows.bandwidth() * 1e-9, "GB/s"));
+  if (const Value* const shared = find(object, "link")) {
+    ValueObject link = std::get<ValueObject>(shared->data);
+    put_member(link, "per_direction", sourced(rows.link() * 1e-9, "GB/s"));
+    put_member(object, "link", Value{std::move(link)});
+  }
   out.machine_text = to_json(Value{std::move(object)});
   auto machine = read_hardware(out.machine_text, kName);
   if (!machine) return machine.error();
