@@ -32,11 +32,13 @@ Words told_apart(std::string_view text) {
       continue;
     }
     if (const auto mark = line.find(kExitMark); mark != std::string_view::npos) {
-      words.exit_code = std::atoi(std::string(line.substr(mark + 1)).c_str());
+      if (!words.exit_code) words.exit_code = std::atoi(std::string(line.substr(mark + 1)).c_str());
       continue;
     }
-    std::string& into = framed || names_a_process(line) ? words.launcher : words.ranks;
-    (into += line) += '\n';
+    if (framed || names_a_process(line))
+      (words.launcher += line) += '\n';
+    else if (!words.exit_code)
+      (words.ranks += line) += '\n';
   }
   return words;
 }

@@ -11,8 +11,9 @@ namespace tpsim::exec {
 
 struct Words {
   std::string ranks, launcher;
-  std::optional<int> exit_code;  // as rank 0 reports it
+  std::optional<int> exit_code;  // as the rank that speaks for the run reports it
 };
+// The exit code ends the ranks' words: a rank that was given up may wake to be ended, and say so.
 // Open MPI frames its own words by rulers, or puts [host:process] in front.
 Words told_apart(std::string_view text);
 

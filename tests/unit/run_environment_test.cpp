@@ -21,6 +21,18 @@ TEST_CASE("mpirun's words are told from the ranks'", "[exec]") {
   CHECK(words.exit_code == 3);
 }
 
+TEST_CASE("what a rank says after the run's exit code is not the run's", "[exec]") {
+  const Words words = told_apart(
+      "error: rank 0 gives no sign of life\n\x1e"
+      "4\n"
+      "error: stopped by TERM; nothing was written\n\x1e"
+      "143\n"
+      "[node:123] aborted\n");
+  CHECK(words.ranks == "error: rank 0 gives no sign of life\n");
+  CHECK(words.exit_code == 4);
+  CHECK(words.launcher == "[node:123] aborted\n");
+}
+
 TEST_CASE("a killed rank is named with its signal", "[exec]") {
   const auto killed =
       killed_rank("mpirun noticed that process rank 12 with PID 0 on node a exited on signal 9 (Killed).");
